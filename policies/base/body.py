@@ -1,0 +1,104 @@
+"""A JSON request body: immutable, parsed at most once, edited by splicing spans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from policies.base.canonical import Parsed, canonical, every_key_once, parse
+from policies.base.errors import MalformedBody
+from policies.base.spans import Path, outline, splice
+
+
+class Body:
+    """The JSON text of a request (`raw`) and the bytes that carried it (`wire`).
+
+    `wire` differs from `raw` only when the client compressed its request. Text that many
+    parsers read but strict JSON forbids (a BOM, NaN, lone surrogates, nesting beyond the
+    parser's depth) is forwarded as it came, never edited and never a cache key.
+    """
+
+    __slots__ = ("_digests", "_doc", "_parsed", "raw", "wire")
+
+    def __init__(self, raw: bytes, wire: bytes | None = None) -> None:
+        self.raw = raw
+        self.wire = raw if wire is None else wire
+        self._parsed: Parsed | None = None
+        self._doc: dict[str, Any] | None = None
+        self._digests: dict[frozenset[str], bytes | None] = {}
+
+    def json(self) -> dict[str, Any]:
+        """The parsed object, shared: callers must not change it.
+
+        Integral numbers are ints (`1.0` reads as 1). Raises `MalformedBody` when the text
+        is not one JSON object. Nested too deep to parse, only top-level scalars are there.
+        """
+        if self._doc is None:
+            self._parsed = parse(self.raw)
+            doc = self._parsed.doc if self._parsed else _lenient(self.raw)
+            if not isinstance(doc, dict):
+                raise MalformedBody("the request body must be a JSON object", None)
+            self._doc = doc
+        return self._doc
+
+    def canonical(self, without: frozenset[str] = frozenset()) -> bytes | None:
+        """Key-sorted compact JSON less the top-level keys `without`.
+
+        Equal for two bodies exactly when their JSON values are. None when the body is not
+        strict JSON or an inner object repeats a key, so that its value is uncertain.
+        Raises `MalformedBody` naming the key when the outermost object repeats one.
+        """
+        self.json()
+        if self._parsed is None:
+            return None
+        return canonical(self.raw, self._parsed, without)
+
+    def digest(self, without: frozenset[str] = frozenset()) -> bytes | None:
+        """SHA-256 of `canonical(without)`, computed once; None where that is None."""
+        try:
+            return self._digests[without]
+        except KeyError:
+            text = self.canonical(without)
+            found = None if text is None else sha256(text).digest()
+            self._digests[without] = found
+            return found
+
+    def edit(self, values: Mapping[Path, Any]) -> Body:
+        """A new body with the value at each path replaced; every other byte stays.
+
+        Raises `KeyError` for a path that is not there, `ValueError` where `canonical()`
+        is None, since there a span could not be named with certainty.
+        """
+        if self.digest() is None:
+            raise ValueError("only strict JSON without repeated keys can be edited")
+        return Body(splice(self.raw, values))
+
+
+def _lenient(raw: bytes) -> Any:
+    """Parse what strict JSON forbids but an upstream may take."""
+    try:
+        every_key_once(raw)
+        return json.loads(raw, parse_int=_integer)
+    except RecursionError:
+        return _outlined(raw)
+    except UnicodeDecodeError as error:
+        reason = f"the request body is not UTF-8 text (byte {error.start}: {error.reason})"
+        raise MalformedBody(reason, None) from None
+    except MalformedBody:
+        raise
+    except ValueError as error:
+        raise MalformedBody(f"the request body is not valid JSON: {error}", None) from None
+
+
+def _integer(digits: str) -> int | float:
+    """An integer of any length; Python refuses to read very long ones."""
+    return int(digits) if len(digits) < 4000 else float(digits)
+
+
+def _outlined(raw: bytes) -> dict[str, Any]:
+    try:
+        return outline(raw)
+    except ValueError as error:
+        raise MalformedBody(f"the request body is not valid JSON: {error}", None) from None

@@ -1,0 +1,93 @@
+"""Canonical JSON: one byte form per JSON value, with repeated keys found out.
+
+Numbers are compared by value (RFC 8785 and JSON Schema agree that 1.0 is 1): integers
+exactly, whatever their size, other numbers as IEEE 754 doubles.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from policies.base.errors import MalformedBody
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_LONGEST_PLAIN = 17  # a decimal literal up to here is never written longer than it came
+_MAX_EXACT = 2**53
+
+
+class _OddNumberError(Exception):
+    """A literal that may grow when it is written again, such as `1e5`."""
+
+
+def _plain(literal: str) -> float | int:
+    if len(literal) > _LONGEST_PLAIN or "e" in literal or "E" in literal:
+        raise _OddNumberError
+    value = float(literal)
+    return int(value) if value.is_integer() else value
+
+
+def _odd(literal: str) -> float | int:
+    value = float(literal)
+    if value in (float("inf"), float("-inf")):
+        raise OverflowError
+    return int(value) if value.is_integer() and abs(value) <= _MAX_EXACT else value
+
+
+_decode_plain = msgspec.json.Decoder(float_hook=_plain).decode
+_decode_odd = msgspec.json.Decoder(float_hook=_odd).decode
+
+
+class Parsed(msgspec.Struct, frozen=True, gc=False):
+    """`plain`: no number in the text can be written longer than it came."""
+
+    doc: Any
+    plain: bool
+
+
+def parse(raw: bytes) -> Parsed | None:
+    """Strict parse of JSON text; None when it is not RFC 8259 JSON that we can hold."""
+    try:
+        return Parsed(_decode_plain(raw), plain=True)
+    except _OddNumberError:
+        pass
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    try:
+        return Parsed(_decode_odd(raw), plain=False)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError):
+        return None
+
+
+def canonical(raw: bytes, parsed: Parsed, without: frozenset[str]) -> bytes | None:
+    """See `Body.canonical`."""
+    doc: dict[str, Any] = parsed.doc
+    dropped = [key for key in without if key in doc]
+    text = _encode({k: v for k, v in doc.items() if k not in without} if dropped else doc)
+    if parsed.plain:
+        # Compact JSON has no byte to spare, so equal lengths prove that no key stood
+        # twice, without a second parse.
+        length = len(text) + sum(len(_encode({key: doc[key]})) - 1 for key in dropped)
+        if length == len(raw) or length == len(msgspec.json.format(raw, indent=-1)):
+            return text
+    return text if every_key_once(raw) else None
+
+
+def every_key_once(raw: bytes) -> bool:
+    """Whether no object repeats a key; raises `MalformedBody` if the outermost does."""
+    repeats: list[tuple[dict[str, Any], str]] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            repeats.append((found, next(name for name in names if names.count(name) > 1)))
+        return found
+
+    outermost = json.loads(raw, object_pairs_hook=collect, parse_int=str)
+    for where, name in repeats:
+        if where is outermost:
+            raise MalformedBody(f"the key '{name}' stands twice in the request body", name)
+    return not repeats

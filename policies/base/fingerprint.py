@@ -1,0 +1,68 @@
+"""When two requests are the same request: the key of the exact cache and of coalescing."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from policies.base.call import Call, Dialect
+
+# They choose the form in which the same answer comes, not the answer.
+FORM = frozenset({"stream", "stream_options"})
+
+# Request headers that change what a provider answers, or on whose behalf.
+_DECISIVE = frozenset(
+    {
+        b"anthropic-beta",
+        b"anthropic-version",
+        b"openai-beta",
+        b"openai-organization",
+        b"openai-project",
+    }
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def fingerprint(call: Call) -> bytes | None:
+    """SHA-256 over tenant, endpoint, backend, model, namespace and every generation field.
+
+    Unknown fields count; key order, white space and the streaming form do not. None when
+    the body is no strict JSON, so that nothing can be said of it.
+    """
+    digest = call.body.digest(FORM)
+    if digest is None:
+        return None
+    scope: list[Any] = [
+        call.tenant,
+        call.dialect,
+        call.path,
+        call.backends[0],
+        call.model,
+        call.controls.namespace,
+    ]
+    for name, value in call.headers:
+        if name in _DECISIVE:
+            scope.append((name.decode("latin-1"), value.decode("latin-1")))
+    return sha256(_encode(scope) + digest).digest()
+
+
+def is_sampled(call: Call) -> bool:
+    """Whether the caller asked for chance: a temperature without a seed, or several choices.
+
+    A temperature that is left out does not count: many models refuse the field, and
+    callers who want variety say so.
+    """
+    doc = call.doc()
+    if (doc.get("n") or 1) > 1 or (doc.get("best_of") or 1) > 1:
+        return True
+    return bool(doc.get("temperature")) and doc.get("seed") is None
+
+
+def is_stateful(call: Call) -> bool:
+    """Whether the call changes something at the provider besides producing its answer."""
+    if call.dialect is not Dialect.RESPONSES:
+        return False
+    doc = call.doc()
+    return bool(doc.get("background") or doc.get("conversation"))

@@ -1,0 +1,51 @@
+"""What the engine keeps of a request: the plan before it is sent, the outcome after."""
+
+from __future__ import annotations
+
+import msgspec
+
+from policies.base.call import Call
+from policies.base.reply import Recording
+from policies.base.step import Step
+from policies.base.usage import Usage
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One policy's decision. `seconds` is the time it took to plan."""
+
+    policy: str
+    step: Step
+    seconds: float
+    applied: bool  # False in shadow mode, in the hold-out, or when its effect is not allowed
+    mode: str  # on | shadow | holdout | bypass | denied | error
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The folded pipeline. `call` carries the edits; `original` is what the client sent."""
+
+    original: Call
+    call: Call
+    rows: tuple[Row, ...]
+    final: Step | None  # the Answer or Refuse that ended the fold
+    pipeline: str
+    holdout: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What happened. Times in seconds; None where there was none.
+
+    `recording` is set only for a complete reply: 2xx, terminal event seen, every choice
+    ended by itself. `error` is a short code, never a message of an upstream.
+    """
+
+    status: int
+    backend: str = ""
+    recording: Recording | None = None
+    usage: Usage | None = None
+    collapsed: bool = False
+    attempts: int = 1
+    overhead: float = 0.0  # Penstock's own part of the time to the first byte
+    first_byte: float | None = None
+    total: float = 0.0
+    gaps: tuple[float, ...] = ()  # between chunks of a stream
+    error: str | None = None

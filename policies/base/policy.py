@@ -1,0 +1,79 @@
+"""What a policy is, and the registry that finds it by its name in YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from policies.base.call import Call, Effect
+from policies.base.plan import Outcome
+from policies.base.ports import Store, View
+from policies.base.step import Step
+
+
+class Strict(BaseModel):
+    """Settings: frozen, unknown keys rejected, strings never taken for numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Policy(Protocol):
+    """Looks at a call and decides. No I/O towards upstreams, no state of one request.
+
+    `Settings` is its part of the YAML. `fails_closed` policies (guards, budgets) refuse a
+    request when they raise or run late; all others are skipped.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Strict]]
+    fails_closed: ClassVar[bool]
+    effect: ClassVar[Effect | None]  # the one effect of its edits or answers, if there is one
+
+    def __init__(self, settings: Any) -> None: ...
+
+    async def setup(self) -> None:
+        """Load what is heavy. Raises if the policy cannot work."""
+
+    async def plan(self, call: Call, view: View) -> Step:
+        """Decide. Must not write anything."""
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Learn from the outcome or store it; runs after the client has its answer."""
+
+    async def aclose(self) -> None:
+        """Release what `setup` took."""
+
+
+class Base:
+    """Defaults of `Policy` for those that need no more."""
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Strict]] = Strict
+    fails_closed: ClassVar[bool] = False
+    effect: ClassVar[Effect | None] = None
+
+    async def setup(self) -> None:
+        """Nothing to load."""
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Nothing to learn."""
+
+    async def aclose(self) -> None:
+        """Nothing to release."""
+
+
+registry: dict[str, type[Policy]] = {}
+P = TypeVar("P", bound=type[Any])
+
+
+def policy(name: str) -> Callable[[P], P]:
+    """Register a class under its YAML name, `family.variant`."""
+
+    def register(cls: P) -> P:
+        cls.name = name
+        registry[name] = cast("type[Policy]", cls)
+        return cls
+
+    return register

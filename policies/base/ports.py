@@ -1,0 +1,55 @@
+"""What a policy may reach: a store of its own, per tenant; and what a backend is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from policies.base.call import Call
+from policies.base.reply import Reply
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A stored value. Times are Unix seconds; `expires` 0 means never."""
+
+    value: bytes
+    stored: float
+    expires: float
+    model: str = ""
+
+
+class Reader(Protocol):
+    """The read half of a store, bound to one policy and one tenant."""
+
+    async def get(self, key: bytes) -> Entry | None:
+        """The live entry, or None: also when the store is down."""
+
+
+class Store(Reader, Protocol):
+    """Bytes in, bytes out. A store that is down loses writes and never raises."""
+
+    async def put(self, key: bytes, value: bytes, ttl: float, model: str = "") -> None:
+        """Keep `value` for `ttl` seconds (0: for ever)."""
+
+    async def delete(self, key: bytes) -> None:
+        """Forget the entry, if there is one."""
+
+
+class View(msgspec.Struct, frozen=True):
+    """What planning may read. `now` is Unix seconds."""
+
+    store: Reader
+    now: float
+
+
+class Backend(Protocol):
+    """Something that can be sent a call. Whatever loops, waits or talks is one of these."""
+
+    name: str
+
+    async def send(self, call: Call) -> Reply:
+        """The reply, once its head is there. Raises `proxy.errors.ProxyError`s."""
+
+    async def aclose(self) -> None:
+        """Release connections; calls in flight may still finish."""

@@ -1,0 +1,63 @@
+"""The closed union of what a policy can decide. Each carries `why` and a private memo."""
+
+from __future__ import annotations
+
+import msgspec
+
+from policies.base.body import Body
+from policies.base.call import Effect
+from policies.base.reply import Recording
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """Leave the request as it is."""
+
+    why: str
+    memo: object = None
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """Send this body instead. Token counts are of the request, where they were counted."""
+
+    body: Body
+    effect: Effect
+    why: str
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+    memo: object = None
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Choose the backends, in order, and how long a request may be held (seconds)."""
+
+    backends: tuple[str, ...]
+    why: str
+    hold: float = 0.0
+    priority: int = 0
+    memo: object = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Reply from a store. `age` and `ttl` in seconds; `tier` is a word for `Cache-Status`."""
+
+    recording: Recording
+    effect: Effect
+    why: str
+    age: float
+    ttl: float
+    tier: str
+    similarity: float | None = None
+    memo: object = None
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """A limit was hit: answer with this status and error code, send nothing."""
+
+    status: int
+    code: str
+    why: str
+    retry_after: float | None = None
+    memo: object = None
+
+
+Step = Skip | Edit | Send | Answer | Refuse
