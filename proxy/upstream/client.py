@@ -1,0 +1,141 @@
+"""The client: a pool of connections to one origin."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from proxy.errors import ConnectFailed
+from proxy.upstream.connection import Connection
+from proxy.upstream.dial import dial
+from proxy.upstream.failures import ConnectTimeout, NoReply
+from proxy.upstream.message import Request, Timeouts
+from proxy.upstream.origin import Origin, Proxy
+from proxy.upstream.reply import Response
+from proxy.upstream.writer import head
+
+
+class Client:
+    """Sends requests to one origin over kept-alive connections, the latest used first.
+
+    At most `limit` connections are open; further requests wait for one within the connect
+    timeout. `idle_limit` of them are kept, each for `keepalive` seconds. `prefix` is the
+    path of the base URL, for callers to put before their targets. Belongs to one event loop.
+    """
+
+    def __init__(  # noqa: PLR0913 - one origin's settings, all but the URL by name
+        self,
+        base_url: str,
+        *,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        limit: int = 1000,
+        idle_limit: int = 512,
+        keepalive: float = 30.0,
+    ) -> None:
+        origin = self._origin = Origin.parse(base_url)
+        self.prefix = origin.prefix
+        self._timeouts = timeouts
+        self._tls = tls
+        self._proxy = Proxy.parse(proxy) if proxy and not origin.path else None
+        self._idle_limit = idle_limit
+        self._keepalive = keepalive
+        self._authority = b""
+        self._fixed = b"host: %b\r\n" % origin.authority
+        if self._proxy and not origin.tls:
+            self._authority = b"http://" + origin.authority
+            self._fixed += self._proxy.credentials
+        # One for each exchange: a connection is only opened when none is idle, so this
+        # bounds the connections too.
+        self._slots = asyncio.Semaphore(limit)
+        self._open: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._ticker: asyncio.TimerHandle | None = None
+        self._tick = min(1.0, *(t / 8 for t in (timeouts.first_byte, timeouts.idle, keepalive)))
+        self._closed = False
+
+    async def send(self, request: Request) -> Response:
+        """Send a request; the reply, once its head is there.
+
+        Raises `ConnectFailed` and `ConnectTimeout` when nothing was sent, `NoReply` when no
+        byte came back, `BrokenReply`, `UpstreamTimeout`, and `ValueError` for a request
+        that cannot be written. What a streamed body raises is passed on.
+        """
+        lines = head(request, self._authority, self._fixed)
+        if self._idle and not self._slots.locked():
+            await self._slots.acquire()  # at once
+            connection = self._idle.pop()
+        else:
+            connection = await self._acquire()
+        try:
+            return await connection.send(lines, request)
+        except NoReply:
+            replayable = request.body is None or isinstance(request.body, bytes)
+            if not (connection.reused and replayable):
+                raise
+        # The upstream closed a kept-alive connection while the request was on its way.
+        connection = await self._acquire(fresh=True)
+        return await connection.send(lines, request)
+
+    async def aclose(self) -> None:
+        """Close idle connections; exchanges in flight finish, new ones are refused."""
+        self._closed = True
+        for connection in [*self._idle]:
+            connection.abort()
+        await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
+
+    async def _acquire(self, *, fresh: bool = False) -> Connection:
+        if self._closed:
+            raise ConnectFailed(f"the client of {self._origin.name} is closed")
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                await self._slots.acquire()
+                if self._idle and not fresh:
+                    return self._idle.pop()
+                if self._idle:
+                    self._idle[0].abort()  # makes room
+                return await self._connect()
+        except TimeoutError:
+            text = f"{self._origin.name}: connect timeout after {self._timeouts.connect:g} s"
+            raise ConnectTimeout(text) from None
+
+    async def _connect(self) -> Connection:
+        connection = Connection(self._origin.name, self._timeouts, self._free, self._lost)
+        self._open.add(connection)
+        try:
+            await dial(connection, self._origin, self._proxy, self._tls)
+        except BaseException:
+            self._lost(connection)
+            raise
+        if self._ticker is None:
+            self._watch()
+        return connection
+
+    def _free(self, connection: Connection) -> None:
+        """Keep a connection whose exchange has ended."""
+        if self._closed or len(self._idle) >= self._idle_limit:
+            connection.abort()
+            return
+        connection.deadline = asyncio.get_running_loop().time() + self._keepalive
+        self._idle.append(connection)
+        self._slots.release()
+
+    def _lost(self, connection: Connection) -> None:
+        """Forget a connection, idle or in an exchange."""
+        if connection not in self._open:
+            return
+        self._open.remove(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        else:
+            self._slots.release()
+
+    def _watch(self) -> None:
+        """End what is overdue, and look again: one timer serves all connections."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in [*self._open]:
+            if connection.deadline < now:
+                connection.expire()
+        self._ticker = loop.call_later(self._tick, self._watch) if self._open else None
