@@ -1,0 +1,143 @@
+"""Request headers: what goes upstream, what steers Penstock, whose key it is. Sans-IO.
+
+Sources: RFC 9110 section 7.6.1 (hop-by-hop), RFC 9111 section 5.2.1 (Cache-Control).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from policies.base.call import CacheMode, Controls, Headers
+from policies.base.units import seconds
+from proxy.errors import BadRequest
+
+_FORWARD, _DROP, _CREDENTIAL, _CONNECTION, _CACHE_CONTROL = range(5)
+
+# `host` and the framing headers are written anew by the upstream client.
+_KIND = {
+    name: _DROP
+    for name in (
+        b"content-length",
+        b"expect",
+        b"host",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+} | {
+    b"authorization": _CREDENTIAL,
+    b"x-api-key": _CREDENTIAL,
+    b"api-key": _CREDENTIAL,
+    b"connection": _CONNECTION,
+    b"cache-control": _CACHE_CONTROL,
+}
+_OURS = b"x-penstock-"
+_FAMILIES = frozenset({"all", "cache", "compress", "prefix", "batch"})
+DEFAULT = Controls()
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The three uses of a request's headers."""
+
+    forward: Headers
+    credential: Headers
+    controls: Controls
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a forwarded header, or None."""
+        return next((value for key, value in self.forward if key == name), None)
+
+
+def split(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Sort headers (lower-case names) by use; raises `BadRequest` for a bad `x-penstock-*`."""
+    forward: list[tuple[bytes, bytes]] = []
+    credential: list[tuple[bytes, bytes]] = []
+    ours: dict[str, str] = {}
+    named: set[bytes] = set()
+    kind_of = _KIND.get
+    for pair in headers:
+        name, value = pair
+        kind = kind_of(name, _FORWARD)
+        if kind == _FORWARD:
+            if name.startswith(_OURS):
+                ours[name[len(_OURS) :].decode("latin-1")] = value.decode("latin-1").strip()
+            else:
+                forward.append(pair)
+        elif kind == _CREDENTIAL:
+            credential.append(pair)
+        elif kind == _CACHE_CONTROL:
+            ours["cache-control"] = value.decode("latin-1").lower()
+            forward.append(pair)
+        elif kind == _CONNECTION:
+            named.update(token.strip().lower() for token in value.split(b","))
+    if named - {b"keep-alive", b"close"}:
+        forward = [pair for pair in forward if pair[0] not in named]
+    return Head(tuple(forward), tuple(credential), controls(ours) if ours else DEFAULT)
+
+
+def controls(ours: dict[str, str]) -> Controls:
+    """Read `x-penstock-NAME` values and `cache-control`; unknown names are ignored."""
+    directives = _directives(ours.get("cache-control", ""))
+    bypass = frozenset(part.strip().lower() for part in ours.get("bypass", "").split(",")) - {""}
+    if bypass - _FAMILIES:
+        raise _bad("bypass", "a comma-separated list of all, cache, compress, prefix, batch")
+    asked = ours.get("cache", "").lower()
+    if asked not in ("", "on", "off", "refresh"):
+        raise _bad("cache", "on, off or refresh")
+    return Controls(
+        cache=_cache_mode(asked, directives),
+        bypass=bypass,
+        namespace=ours.get("cache-namespace", ""),
+        ttl=_duration(ours, "cache-ttl"),
+        max_age=_max_age(directives),
+        pipeline=ours.get("policy") or None,
+        session=ours.get("session") or None,
+        max_wait=_duration(ours, "max-wait"),
+        priority=ours.get("priority") or None,
+    )
+
+
+def _directives(value: str) -> dict[str, str]:
+    """`Cache-Control` by directive, in lower case."""
+    parts = [part.partition("=") for part in value.split(",")]
+    return {name.strip(): argument.strip().strip('"') for name, _, argument in parts}
+
+
+def _cache_mode(asked: str, directives: dict[str, str]) -> CacheMode:
+    """Every restriction counts, whichever header it stands in."""
+    unread = asked in ("off", "refresh") or "no-cache" in directives
+    unwritten = asked == "off" or "no-store" in directives
+    if unread:
+        return CacheMode.OFF if unwritten else CacheMode.REFRESH
+    if "only-if-cached" in directives:
+        return CacheMode.ONLY
+    return CacheMode.READ_ONLY if unwritten else CacheMode.ON
+
+
+def _max_age(directives: dict[str, str]) -> float | None:
+    """Seconds; a malformed age counts as 0, the careful reading."""
+    age = directives.get("max-age")
+    if age is None:
+        return None
+    return float(age) if age.isdigit() else 0.0
+
+
+def _duration(ours: dict[str, str], name: str) -> float | None:
+    text = ours.get(name)
+    if text is None:
+        return None
+    try:
+        return float(text) if text.replace(".", "", 1).isdigit() else float(seconds(text))
+    except ValueError:
+        raise _bad(name, "a number of seconds or a duration such as 90s or 1h") from None
+
+
+def _bad(name: str, wanted: str) -> BadRequest:
+    return BadRequest(f"x-penstock-{name} must be {wanted}", param=f"x-penstock-{name}")
