@@ -1,0 +1,218 @@
+"""Entries in one SQLite file that all worker processes share, written behind.
+
+What is longest stored goes first when the file's used pages exceed the bound. An entry is
+on disk some hundredths of a second after `put`; a process that is killed in between loses
+it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from policies.base.ports import Entry
+from proxy.stores import sqlite_rows as rows
+from proxy.stores.memory import LARGEST
+from proxy.stores.sqlite_file import SqliteFile, is_damage, open_file, set_aside
+from proxy.stores.tier import Match, Purge, Slot, StoreError, live, seal
+from proxy.stores.write_behind import Batch, Write, WriteBehind
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_TEND = 30.0  # seconds between sweeps
+_SWEEPS = 20  # batches of one sweep, so that writes need not wait long
+_MIB = 1 << 20
+
+
+class SqliteTier:
+    """`bound` in bytes of used pages; 0 keeps nothing but still carries purges."""
+
+    name = "sqlite"
+
+    def __init__(self, path: Path, bound: int, tend: float = _TEND) -> None:
+        self._path = path
+        self._bound = bound
+        self._pause = tend
+        self._file: SqliteFile
+        self._reader: ThreadPoolExecutor
+        self._loop: asyncio.AbstractEventLoop
+        self._behind: WriteBehind | None = None
+
+    async def setup(self) -> None:
+        """Open or make the file; a damaged one is renamed and a new one made.
+
+        Raises `OSError` or `sqlite3.Error` when there can be none; may be called again.
+        """
+        self._file = await asyncio.to_thread(open_file, self._path)
+        self._loop = asyncio.get_running_loop()
+        self._reader = ThreadPoolExecutor(1, "penstock-store-read")
+        limit = min(32 * _MIB, max(self._bound // 4, _MIB))
+        self._behind = WriteBehind(self._write, self._tend, limit, self._pause)
+
+    async def aclose(self) -> None:
+        """Write what is queued and close the file."""
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            await asyncio.to_thread(behind.close)
+            await asyncio.to_thread(self._reader.shutdown)
+            self._file.close()
+
+    async def flush(self) -> None:
+        """Return once all that was put has been written. Raises if it was lost."""
+        behind = self._opened()
+        await asyncio.wrap_future(behind.call(_nothing))
+        if behind.failure is not None:
+            raise behind.failure
+
+    async def get(self, slot: Slot) -> Entry | None:
+        """The live entry. Absence is found out at once, a value is read in a thread."""
+        queued = self._opened().find(slot)
+        if queued is not None:
+            return live(queued.entry, time.time())
+        if not self._has(slot):
+            return None
+        return await self._read(lambda file: self._load(file, slot))
+
+    async def put(self, slot: Slot, entry: Entry) -> None:
+        """Queue the entry. Raises the error that lost the writes before it, if one did."""
+        if len(entry.value) <= self._bound // LARGEST:
+            self._queue(slot, Write(entry, seal(slot, entry)))
+        elif self._bound:
+            self._queue(slot, Write(None, b""))
+
+    async def delete(self, slot: Slot) -> None:
+        """Queue the deletion."""
+        self._queue(slot, Write(None, b""))
+
+    async def purge(self, match: Match) -> int:
+        """Remove what fits, here and by way of `purges` in all other processes."""
+        job = self._opened().call(lambda: self._on_file(lambda file: rows.purge(file.write, match)))
+        removed: int = await asyncio.wrap_future(job)
+        return removed
+
+    async def size(self) -> tuple[int, int]:
+        """Rows, and bytes of used pages."""
+        return await self._read(lambda file: (rows.count(file.read), rows.used(file.read)))
+
+    async def purges(self) -> list[Purge]:
+        """Purges made by any process since the last call."""
+        if not await self._read(SqliteFile.in_place):
+            await asyncio.wrap_future(self._opened().call(self._follow))
+        return await self._read(_news)
+
+    def _opened(self) -> WriteBehind:
+        if self._behind is None:
+            raise StoreError("the store is not open")
+        return self._behind
+
+    def _queue(self, slot: Slot, write: Write) -> None:
+        behind = self._opened()
+        behind.put(slot, write)
+        if behind.failure is not None:
+            raise StoreError(f"writes are being lost: {behind.failure}") from behind.failure
+
+    def _has(self, slot: Slot) -> bool:
+        file = self._file
+        try:
+            return rows.has(file.peek, slot)
+        except sqlite3.DatabaseError as error:
+            self._report(file, error)
+            raise
+
+    async def _read(self, job: Callable[[SqliteFile], T]) -> T:
+        self._opened()
+        file = self._file
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, job, file)
+        except sqlite3.DatabaseError as error:
+            self._report(file, error)
+            raise
+
+    def _report(self, file: SqliteFile, error: sqlite3.DatabaseError) -> None:
+        """Have a damaged file replaced by the one thread that may."""
+        if is_damage(error):
+            self._opened().call(lambda: self._replace(file, error))
+
+    # What follows runs in the reading thread ...
+
+    def _load(self, file: SqliteFile, slot: Slot) -> Entry | None:
+        found = rows.load(file.read, slot)
+        if found is None:
+            return None
+        row, entry = found
+        if entry is None:
+            log.warning("%s: an entry does not fit its seal and is deleted", self._path)
+            self._opened().call(lambda: self._on_file(lambda file: rows.remove(file.write, row)))
+        return live(entry, time.time())
+
+    # ... and this in the writing one.
+
+    def _on_file(self, job: Callable[[SqliteFile], T]) -> T:
+        file = self._file
+        try:
+            return job(file)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                self._replace(file, error)
+            raise
+
+    def _write(self, batch: Batch) -> None:
+        self._on_file(lambda file: _write(file, batch, self._bound))
+
+    def _tend(self) -> None:
+        self._on_file(lambda file: _tend(file, self._bound))
+
+    def _replace(self, file: SqliteFile, error: Exception) -> None:
+        if file is self._file:
+            set_aside(self._path, file.inode, error)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Open the file that took the place of the one that is open."""
+        old = self._file
+        if not old.in_place():
+            self._file = open_file(self._path)
+            # Each by the thread that uses it: a connection closed in use can crash us.
+            old.write.close()
+            self._reader.submit(old.read.close)
+            self._loop.call_soon_threadsafe(old.peek.close)
+
+
+def _write(file: SqliteFile, batch: Batch, bound: int) -> None:
+    with rows.transaction(file.write):
+        # A purge that another process made while the batch was waiting holds for it too.
+        for number, made in rows.purges(file.write, file.heeded):
+            file.heeded = number
+            batch = {
+                slot: write
+                for slot, write in batch.items()
+                if write.entry is None or not made.took(slot, write.entry)
+            }
+        rows.write(file.write, batch)
+    rows.evict(file.write, bound)
+
+
+def _tend(file: SqliteFile, bound: int) -> None:
+    for _ in range(_SWEEPS):
+        if not rows.sweep(file.write, time.time()):
+            break
+    rows.evict(file.write, bound)
+    rows.shrink(file.write)
+
+
+def _news(file: SqliteFile) -> list[Purge]:
+    found = rows.purges(file.read, file.told)
+    if found:
+        file.told = found[-1][0]
+    return [made for _, made in found]
+
+
+def _nothing() -> None:
+    """What `flush` waits for."""

@@ -1,0 +1,145 @@
+"""One SQLite file and the connections to it; what is damaged is set aside."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import functools
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_BUSY = 3.0  # seconds to wait for another process's transaction
+_START = 1.0  # the same while starting, when requests may be waiting for us
+_SCHEMA = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- rises with time: eviction goes by it
+    space TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    key BLOB NOT NULL,
+    stored REAL NOT NULL,
+    expires REAL NOT NULL,
+    model TEXT NOT NULL,
+    seal BLOB NOT NULL,
+    value BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS slots ON entries (space, tenant, key);
+CREATE INDEX IF NOT EXISTS expiry ON entries (expires) WHERE expires > 0;
+CREATE TABLE IF NOT EXISTS purges (id INTEGER PRIMARY KEY AUTOINCREMENT, purge BLOB NOT NULL);
+COMMIT;
+"""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class SqliteFile:
+    """Three connections: `write` and `read` for a thread each, `peek` for the event loop.
+
+    `peek` never waits for a lock. Raises `OSError` or `sqlite3.Error` when the file can
+    be neither opened nor made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.heeded = 0  # id of the last purge that the writing thread has seen
+        self.told = 0  # and of the last that the tier has passed on
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(path)
+        self.inode = path.stat().st_ino
+        _prepare(path)
+        self.write = _connect(path, _BUSY)
+        self.read = _connect(path, _BUSY)
+        self.peek = _connect(path, 0)
+
+    def in_place(self) -> bool:
+        """Whether the path still leads to the file that is open."""
+        try:
+            return self.path.stat().st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Close all connections, none of which may be in use."""
+        for connection in (self.peek, self.read, self.write):
+            connection.close()
+
+
+def open_file(path: Path) -> SqliteFile:
+    """Open or make the file, in place of a damaged one if need be."""
+    before = _inode(path)
+    try:
+        return SqliteFile(path)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        set_aside(path, before, error)
+        return SqliteFile(path)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file itself is broken."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGE
+
+
+def set_aside(path: Path, inode: int | None, why: Exception) -> None:
+    """Rename a damaged file, unless another process has replaced it already."""
+    if inode is None or _inode(path) != inode:
+        return
+    log.warning("%s is damaged (%s): set aside as %s.damaged", path, why, path.name)
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that nobody else may read; `-wal` and `-shm` inherit its mode.
+
+    A file that exists is not touched: closing it here would end the locks that SQLite
+    holds on it for this process.
+    """
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _inode(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
+
+
+def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+    # Made in one thread, used in another, and never in two at once.
+    connection = sqlite3.connect(
+        path, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA journal_size_limit = 16777216")
+    # Text that is not UTF-8 comes from damage, which the seal finds out.
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+    connection.create_function("fits", 2, fnmatch.fnmatchcase, deterministic=True)
+    return connection
+
+
+def _prepare(path: Path) -> None:
+    """Bring the file into shape; several processes may be doing so at this moment."""
+    deadline = time.monotonic() + _START
+    with contextlib.closing(_connect(path, _START)) as connection:
+        while True:
+            try:
+                connection.executescript(_SCHEMA)
+                return
+            except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.rollback()
+                # The change to WAL does not wait for locks as other statements do.
+                if error.sqlite_errorcode & 0xFF not in _LOCKED or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
