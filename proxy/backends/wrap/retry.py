@@ -1,0 +1,128 @@
+"""Try again what may succeed: connect errors, 429 and 5xx, under a budget.
+
+Never after the first byte of a reply has reached the caller, and never for a body that
+was streamed, since it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from pydantic import Field
+
+from policies.base.call import Call
+from policies.base.policy import Strict
+from policies.base.ports import Backend
+from policies.base.reply import Reply
+from policies.base.units import Duration
+from proxy.errors import ConnectFailed
+from proxy.upstream import NoReply
+
+_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
+class RetrySettings(Strict):
+    """`budget`: retries allowed per request sent, on average, with a small reserve.
+
+    An upstream that asks for more patience than `max_wait` has its answer passed on.
+    """
+
+    attempts: int = Field(default=3, ge=1, le=10)
+    backoff: Duration = 0.25
+    max_wait: Duration = 10.0
+    budget: float = Field(default=0.2, ge=0, le=1)
+
+
+class Budget:
+    """Earns a share of a retry per request, so that retries cannot multiply an outage."""
+
+    _RESERVE = 10.0
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._left = self._RESERVE
+
+    def earn(self) -> None:
+        """A request was sent for the first time."""
+        if self._left < self._RESERVE:
+            self._left = min(self._RESERVE, self._left + self._share)
+
+    def spend(self) -> bool:
+        """Whether one more retry is allowed; if so it is paid for."""
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+class Retry:
+    """Sends to `inner` up to `attempts` times."""
+
+    def __init__(self, inner: Backend, settings: RetrySettings) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._settings = settings
+        self._budget = Budget(settings.budget)
+
+    async def send(self, call: Call) -> Reply:
+        """The first good reply, or the last attempt's reply or error."""
+        self._budget.earn()
+        attempts = self._settings.attempts if _repeatable(call) else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                reply = await self._inner.send(call)
+            except (ConnectFailed, NoReply):
+                if not self._again(attempt, attempts):
+                    raise
+                await asyncio.sleep(self._backoff(attempt))
+                continue
+            if reply.status not in _STATUSES:
+                reply.attempts = attempt
+                return reply
+            pause = self._pause(reply, attempt)
+            if pause is None or not self._again(attempt, attempts):
+                reply.attempts = attempt
+                return reply
+            await reply.chunks.aclose()
+            await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _again(self, attempt: int, attempts: int) -> bool:
+        return attempt < attempts and self._budget.spend()
+
+    def _backoff(self, attempt: int) -> float:
+        """Full jitter: between nothing and an exponentially growing bound."""
+        bound = self._settings.backoff * 2 ** (attempt - 1)
+        return random.uniform(0, min(bound, self._settings.max_wait))  # noqa: S311 - spreads load
+
+    def _pause(self, reply: Reply, attempt: int) -> float | None:
+        """Seconds to wait; None when the upstream asks for more than we may wait."""
+        asked = retry_after(reply)
+        if asked is None:
+            return self._backoff(attempt)
+        return asked if asked <= self._settings.max_wait else None
+
+    async def aclose(self) -> None:
+        """Close what it wraps."""
+        await self._inner.aclose()
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Seconds named by `retry-after-ms` or a numeric `retry-after`, or None."""
+    for name, unit in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
+        value = reply.header(name)
+        if value is not None:
+            try:
+                return max(0.0, float(value) * unit)
+            except ValueError:
+                continue
+    return None
+
+
+def _repeatable(call: Call) -> bool:
+    """Whether sending twice is safe: generation is, unknown writes are not."""
+    if call.upload is not None:
+        return False
+    return bool(call.body.raw) or call.method in _IDEMPOTENT
