@@ -1,0 +1,84 @@
+"""Answer a request that was answered before, down to its last generation field."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from policies.base.call import CacheMode, Call, Effect
+from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
+from policies.base.plan import Outcome
+from policies.base.policy import Base, Strict, policy
+from policies.base.ports import Store, View
+from policies.base.reply import Recording
+from policies.base.step import Answer, Skip, Step
+from policies.base.units import Duration, Size
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Recording).decode
+
+
+@policy("cache.exact")
+class ExactCache(Base):
+    """Key: `fingerprint`. Stores complete replies only, under their first-choice backend."""
+
+    effect: ClassVar = Effect.EXACT
+
+    class Settings(Strict):
+        """`sampled`: what to do with requests that ask for chance (temperature, n)."""
+
+        ttl: Duration = 3600.0
+        sampled: Literal["bypass", "reuse"] = "bypass"
+        max_entry: Size = 4 * 1024 * 1024
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def plan(self, call: Call, view: View) -> Step:
+        """`Answer` on a hit; else `Skip` with the key as memo where the reply may be kept."""
+        controls = call.controls
+        if controls.cache is CacheMode.OFF:
+            return Skip("off by request")
+        if is_stateful(call):
+            return Skip("stateful")
+        if self.settings.sampled == "bypass" and is_sampled(call):
+            return Skip("sampled")
+        key = fingerprint(call)
+        if key is None:
+            return Skip("not strict JSON")
+        if controls.cache is CacheMode.REFRESH:
+            return Skip("refresh", memo=key)
+        found = await self._find(key, call, view)
+        if found is not None:
+            return found
+        return Skip("miss", memo=None if controls.cache is CacheMode.READ_ONLY else key)
+
+    async def _find(self, key: bytes, call: Call, view: View) -> Answer | None:
+        entry = await view.store.get(key)
+        if entry is None:
+            return None
+        age = max(0.0, view.now - entry.stored)
+        limits = (self._ttl(call), call.controls.max_age)
+        if any(limit is not None and age > limit for limit in limits):
+            return None
+        try:
+            recording = _decode(entry.value)
+        except msgspec.MsgspecError:
+            return None
+        left = max(0.0, entry.expires - view.now) if entry.expires else self._ttl(call)
+        return Answer(recording, Effect.EXACT, "hit", age=age, ttl=left, tier="exact")
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Keep a complete reply of the backend that the key names."""
+        recording = outcome.recording
+        if not isinstance(step, Skip) or not isinstance(step.memo, bytes) or recording is None:
+            return
+        if outcome.collapsed and await store.get(step.memo) is not None:
+            return  # the request that made the upstream call has stored it
+        if outcome.backend == call.backends[0] and len(recording.body) <= self.settings.max_entry:
+            await store.put(step.memo, _encode(recording), self._ttl(call), call.model)
+
+    def _ttl(self, call: Call) -> float:
+        asked = call.controls.ttl
+        return self.settings.ttl if asked is None else min(asked, self.settings.ttl)

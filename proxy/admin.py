@@ -1,0 +1,130 @@
+"""Health, metrics and `/admin`: FastAPI, behind `/v1`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from proxy.edge import endpoint_scope, read_call
+from proxy.errors import BadRequest, ProxyError, Unauthorized
+from proxy.explain import explained
+from proxy.live import Live
+from proxy.stores.tier import Match
+
+_CREDENTIALS = (b"authorization", b"x-api-key", b"api-key")
+
+
+def pages(live: Live) -> FastAPI:
+    """The application for every path that is not `/v1/*`."""
+    app = FastAPI(title="Penstock", docs_url="/docs", redoc_url=None)
+    _health(app, live)
+    _admin(app, live)
+
+    @app.exception_handler(ProxyError)
+    async def proxy_error(_: Request, error: ProxyError) -> JSONResponse:
+        return _refusal(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return _refusal(BadRequest(first["msg"], param=".".join(map(str, first["loc"][1:]))))
+
+    @app.exception_handler(404)
+    async def unknown(request: Request, _: Any) -> JSONResponse:
+        path = request.url.path
+        return _refusal(_NoPage(f"there is nothing at {path}; the API is below /v1/"))
+
+    return app
+
+
+class _NoPage(BadRequest):
+    status = 404
+    code = "not_found"
+
+
+def _refusal(error: ProxyError) -> JSONResponse:
+    body = {
+        "error": {
+            "message": error.message,
+            "type": error.kind,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+    return JSONResponse(body, status_code=error.status)
+
+
+def _guard(live: Live) -> Any:
+    async def admitted(request: Request) -> None:
+        """Only this machine, or the holder of the admin key."""
+        credential = tuple(pair for pair in request.scope["headers"] if pair[0] in _CREDENTIALS)
+        peer = request.client.host if request.client else None
+        if not live.current.clients.admits(peer, credential):
+            raise Unauthorized("this page is for this machine, or for the admin key")
+
+    return Depends(admitted)
+
+
+def _health(app: FastAPI, live: Live) -> None:
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    @app.get("/health")
+    async def ready() -> dict[str, Any]:
+        """A configuration is live. Asks no upstream."""
+        return {"status": "ok", "backends": sorted(live.current.backends)}
+
+    @app.get("/metrics", dependencies=[_guard(live)])
+    async def metrics(request: Request) -> Response:
+        """Prometheus metrics of all workers."""
+        body, kind = live.resources.books.metrics.render(request.headers.get("accept", ""))
+        return Response(body, media_type=None, headers={"content-type": kind})
+
+
+def _admin(app: FastAPI, live: Live) -> None:
+    guard = _guard(live)
+
+    @app.post("/admin/reload", dependencies=[guard])
+    async def reload() -> Response:
+        """Take the configuration file as it is now, in every worker."""
+        problems = await live.reload()
+        if problems:
+            body = {"error": {"message": "\n".join(problems), "type": "configuration_error",
+                              "param": None, "code": "invalid_configuration"}}
+            return JSONResponse(body, status_code=422)
+        parent = os.environ.get("PENSTOCK_SUPERVISOR")
+        if parent:
+            os.kill(int(parent), signal.SIGHUP)
+        return JSONResponse({"status": "reloaded"})
+
+    @app.post("/admin/explain", dependencies=[guard])
+    async def explain(
+        request: Request, path: str = "chat/completions", tenant: str | None = None
+    ) -> dict[str, Any]:
+        """The plan of a request, which is not sent. `path` is the endpoint below /v1/.
+
+        Without `tenant`, the request's own credential says whose it is.
+        """
+        scope = endpoint_scope(path, request.scope["headers"])
+        generation = live.lease()
+        try:
+            call = await read_call(scope, request.receive, generation, tenant)
+            return await explained(call, generation)
+        finally:
+            live.release(generation)
+
+    @app.delete("/admin/cache", dependencies=[guard])
+    async def purge(
+        tenant: str | None = None, model: str | None = None, older_than: float | None = None
+    ) -> dict[str, int]:
+        """Forget stored replies: all, or those that fit every filter given."""
+        match = Match(tenant=tenant, model=model, older_than=older_than)
+        return {"purged": await live.resources.store.purge(match)}

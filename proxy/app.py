@@ -1,0 +1,109 @@
+"""The ASGI application: `/v1/*` on raw ASGI, everything else through the admin pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from policies.base.call import Call, Dialect
+from proxy import models
+from proxy.edge import ClientGone, Upload, read_call
+from proxy.errors import ProxyError
+from proxy.exchange import CutOff, Exchange
+from proxy.generation import Generation
+from proxy.live import Live
+from proxy.send import Receive, Scope, Send, send_error
+from proxy.watch import Watch
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger("penstock.app")
+
+
+class App:
+    """What uvicorn serves. Owns nothing but its `Live`."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._admin: FastAPI | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the life of the process."""
+        if scope["type"] == "http":
+            if scope["path"].startswith("/v1/"):
+                await self._v1(scope, receive, send)
+            else:
+                await self._pages()(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _v1(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        # The error form is Anthropic's on its own paths, and OpenAI's on all others.
+        anthropic = scope["path"].startswith("/v1/messages")
+        form = Dialect.MESSAGES if anthropic else Dialect.CHAT
+        generation = self._live.lease()
+        try:
+            call = await read_call(scope, receive, generation)
+            if models.is_list(call) and len(generation.backends) > 1:
+                await models.answer(call, generation, send)
+            else:
+                await _exchange(call, generation, receive, send, started)
+        except ProxyError as error:
+            generation.books.refused(error.status)
+            await send_error(send, form, error)
+        except ClientGone:
+            generation.books.refused(499)
+        except CutOff:
+            # uvicorn closes the connection of a reply that was begun and not ended.
+            return
+        except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
+            # Its message may quote a prompt; where it happened does not.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("%s in %s:%d", type(error).__name__, where.filename, where.lineno)
+            await send_error(send, form, ProxyError("Penstock failed; its log says where"))
+        finally:
+            self._live.release(generation)
+
+    def _pages(self) -> FastAPI:
+        """FastAPI is imported when somebody asks: it is a third of the start-up time."""
+        if self._admin is None:
+            from proxy.admin import pages  # noqa: PLC0415 - see above
+
+            self._admin = pages(self._live)
+        return self._admin
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._live.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._live.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _exchange(
+    call: Call, generation: Generation, receive: Receive, send: Send, started: float
+) -> None:
+    """Run a call, and cancel it if its client hangs up."""
+    lane = generation.lane(call)
+    task = asyncio.current_task()
+    assert task is not None
+    upload = call.upload if isinstance(call.upload, Upload) else None
+    watch = Watch(receive, task, upload)
+    try:
+        await Exchange(call, lane, send, started).run()
+    except asyncio.CancelledError:
+        if not watch.gone:
+            raise
+        task.uncancel()
+    finally:
+        watch.stop()

@@ -1,0 +1,79 @@
+"""Whose request it is: Penstock's named clients, or each caller's own credential."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import sha256
+from ipaddress import ip_address
+
+from policies.base.call import Headers
+from proxy.errors import Unauthorized
+
+LOCAL = "anonymous"
+
+
+def secret(credential: Headers) -> str:
+    """The key in a request's credential headers, without its scheme; "" if there is none."""
+    for name, value in credential:
+        text = value.decode("latin-1").strip()
+        if name != b"authorization":
+            return text
+        scheme, _, token = text.partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else text
+    return ""
+
+
+class Clients:
+    """The clients of a configuration. With none named, each credential is its own tenant."""
+
+    def __init__(self, clients: Iterable[tuple[str, str]], admin_key: str | None) -> None:
+        self._names = {_digest(key): name for name, key in clients}
+        self._admin = _digest(admin_key) if admin_key else None
+
+    @property
+    def named(self) -> bool:
+        """Whether callers must show a key of ours."""
+        return bool(self._names)
+
+    def tenant(self, credential: Headers) -> str:
+        """The tenant of a request; raises `Unauthorized` for a key that is not ours."""
+        if not self._names:
+            return _caller(credential)
+        given = _digest(secret(credential))
+        # Every digest is compared, in constant time each, so that timing tells nothing.
+        name = [name for known, name in self._names.items() if hmac.compare_digest(known, given)]
+        if not name:
+            shown = "no API key was given" if not credential else "the API key is not known here"
+            raise Unauthorized(f"{shown}; use a key of this Penstock's `clients`")
+        return name[0]
+
+    def admits(self, peer: str | None, credential: Headers) -> bool:
+        """Whether `/admin` and `/metrics` answer: on loopback, or with the admin key."""
+        if peer is not None and is_loopback(peer):
+            return True
+        given = _digest(secret(credential))
+        return self._admin is not None and hmac.compare_digest(self._admin, given)
+
+
+@lru_cache(maxsize=4096)
+def _caller(credential: Headers) -> str:
+    """All of what was shown counts: an upstream may look at any of it."""
+    if not credential:
+        return LOCAL
+    return "caller-" + sha256(repr(credential).encode()).hexdigest()[:24]
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or host name can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,177 @@
+"""From an ASGI scope to a `Call`: headers, tenant, body, route."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import AsyncIterator
+
+from policies.base.body import Body
+from policies.base.call import Call, Dialect
+from proxy.errors import BadRequest, TooLarge
+from proxy.generation import Generation
+from proxy.send import Receive, Scope
+from proxy.wire import envelope
+from proxy.wire.encoding import decode
+from proxy.wire.headers import Head, split
+
+_PREFIX = b"/v1/"
+_DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_START = os.urandom(6).hex()
+_count = itertools.count(1)
+
+
+class ClientGone(Exception):  # noqa: N818 - an event, not an error
+    """The client hung up before its request was whole."""
+
+
+class Upload:
+    """A request body that is passed on as it comes. `received` once all of it has."""
+
+    def __init__(self, receive: Receive, length: int | None) -> None:
+        self._receive = receive
+        self.length = length
+        self.received = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self.received:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self.received = not message.get("more_body", False)
+            if message["body"]:
+                yield message["body"]
+
+
+def target_of(scope: Scope) -> bytes:
+    """The path below `/v1/` with its query, as it came."""
+    path: bytes = scope["raw_path"][len(_PREFIX) :]
+    if _DOTS.search(path):
+        raise BadRequest("the path must not hold '.' or '..' segments")
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def dialect_of(scope: Scope) -> Dialect:
+    """Which of the bodies we read this is, if any."""
+    if scope["method"] != "POST":
+        return Dialect.OPAQUE
+    return envelope.DIALECTS.get(scope["path"][len(_PREFIX) :], Dialect.OPAQUE)
+
+
+def endpoint_scope(path: str, headers: list[tuple[bytes, bytes]]) -> Scope:
+    """The scope of a POST to an endpoint below `/v1/`, for requests that are only planned."""
+    whole = f"/v1/{path}"
+    return {
+        "method": "POST",
+        "path": whole,
+        "raw_path": whole.encode(),
+        "query_string": b"",
+        "headers": headers,
+    }
+
+
+async def read_call(
+    scope: Scope, receive: Receive, generation: Generation, tenant: str | None = None
+) -> Call:
+    """Raises `BadRequest`s, `Unauthorized`, or `ClientGone`.
+
+    `tenant` is for those who may speak for any; others are known by their credential.
+    """
+    dialect = dialect_of(scope)
+    head = split(scope["headers"])
+    if tenant is None:
+        tenant = generation.clients.tenant(head.credential)
+    target = target_of(scope).decode("latin-1")
+    model, stream, upload = "", False, None
+    body = _EMPTY
+    if dialect is Dialect.OPAQUE:
+        length = _declared(scope)
+        upload = Upload(receive, length) if length != 0 else None
+        model = target[len("models/") :] if target.startswith("models/") else ""
+    else:
+        limit = generation.config.limits.body
+        wire = await _whole(scope, receive, limit)
+        read = _decoded(wire, head, limit)
+        if read is None:
+            dialect, body = Dialect.OPAQUE, Body(b"", wire)
+        else:
+            body = read
+            model, stream = envelope.read(dialect, body)
+    route = generation.router.find(model, target.partition("?")[0])
+    return Call(
+        id=f"{_START}{next(_count):x}",
+        dialect=dialect,
+        method=scope["method"],
+        path=target,
+        headers=head.forward,
+        body=body,
+        tenant=tenant,
+        credential=() if generation.clients.named else head.credential,
+        model=model,
+        stream=stream,
+        route=route.name,
+        pipeline=route.pipeline,
+        backends=route.backends,
+        effects=route.effects,
+        controls=head.controls,
+        upload=upload,
+    )
+
+
+_EMPTY = Body(b"")
+
+
+def _declared(scope: Scope) -> int | None:
+    """The length of the request body: 0 without one, None when it is chunked."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+        if name == b"transfer-encoding":
+            return None
+    return 0
+
+
+async def _whole(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The request body, at most `limit` bytes."""
+    if (_declared(scope) or 0) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        first: bytes = message["body"]
+        if len(first) > limit:
+            raise _too_large(limit)
+        return first
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the request body is over the limit of {limit} bytes (limits.body)")
+
+
+def _decoded(wire: bytes, head: Head, limit: int) -> Body | None:
+    """The body as JSON text; None when it is in an encoding that we cannot undo."""
+    encoding = head.header(b"content-encoding")
+    if encoding is None:
+        return Body(wire)
+    if encoding.strip().lower() not in _READABLE:
+        return None
+    raw = decode(((b"content-encoding", encoding),), wire, limit)
+    if raw is None:
+        raise BadRequest("the request body is damaged, or over the limit when inflated")
+    return Body(raw, wire)
+
+
+_READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})

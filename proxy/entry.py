@@ -1,0 +1,222 @@
+"""The books of one request: what it cost, what it would have cost, and what each step saved.
+
+Pure: plan, outcome and price in, rows out. The ledger stores these rows and the metrics
+count them, so that the two never disagree.
+
+Tokens count prompt and reply. A request's `usd_direct` is `usd` plus the savings of its
+applied steps: an edit saves the tokens it removed, at what an input token of this exchange
+cost on average (the provider's cache reads included); a reply out of a cache or out of
+another request's upstream call saves the whole. Each step's `before` is the `after` of the
+last applied one, so that the applied rows telescope to the request's own saving. A step that
+was not applied shows what it would have saved.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from policies.base.plan import Outcome, Plan, Row
+from policies.base.step import Answer, Edit, Refuse, Send, Skip
+from policies.base.usage import Usage
+from proxy.prices import Price
+from proxy.receipt import cache_word
+
+_DECISION = {Skip: "skip", Edit: "edit", Send: "send", Answer: "answer", Refuse: "refuse"}
+_NOTHING = Usage()
+_LONGEST_WHY = 200
+
+
+class RequestRow(msgspec.Struct, frozen=True, gc=False):
+    """One request. `time` is Unix seconds, other times seconds; dollars None: not known.
+
+    `uncached`, `read`, `write` and `output` are the tokens billed upstream; `cache` is the
+    word of the `x-penstock-cache` header.
+    """
+
+    id: str
+    time: float
+    tenant: str
+    route: str
+    pipeline: str
+    endpoint: str
+    model: str
+    backend: str
+    status: int
+    cache: str
+    stream: bool
+    uncached: int
+    read: int
+    write: int
+    output: int
+    estimated: bool
+    usd: float | None
+    usd_direct: float | None
+    tokens_before: int
+    tokens_after: int
+    attempts: int
+    overhead_s: float
+    ttft_s: float | None
+    total_s: float
+    error: str | None
+    holdout: bool
+
+
+class StepRow(msgspec.Struct, frozen=True, gc=False):
+    """One policy's decision, `n` counting from 0. `seconds` is what planning it took."""
+
+    n: int
+    policy: str
+    decision: str  # skip | edit | send | answer | refuse
+    why: str
+    mode: str  # on | shadow | holdout | bypass | denied | error
+    applied: bool
+    effect: str
+    tokens_before: int
+    tokens_after: int
+    usd_before: float | None
+    usd_after: float | None
+    seconds: float
+
+
+class LedgerEntry(msgspec.Struct, frozen=True):
+    """A request's row and those of its steps; the tokens billed for it, and their price."""
+
+    request: RequestRow
+    steps: tuple[StepRow, ...]
+    billed: Usage
+    price: Price
+
+
+def entry_of(plan: Plan, outcome: Outcome, price: Price, started: float) -> LedgerEntry:
+    """The rows of one finished request. `started` is Unix seconds; keeps no body alive."""
+    final = plan.final
+    usage = outcome.usage
+    if usage is None and isinstance(final, Answer):
+        usage = final.recording.usage
+    free = isinstance(final, Answer) or outcome.collapsed
+    tokens, usd, each = _worth(usage, price, unpaid=outcome.status >= 400)
+    removed = _removed(plan.rows) if usage is not None else 0
+    tokens_before = tokens + removed
+    usd_direct = None if usd is None else usd + removed * each
+    steps = _chain(plan.rows, tokens_before, usd_direct, each if usage is not None else None)
+    if outcome.collapsed:
+        steps.append(_coalesced(steps, tokens_before, usd_direct))
+    billed = _NOTHING if free or usage is None else usage
+    call = plan.call
+    return LedgerEntry(
+        RequestRow(
+            call.id,
+            started,
+            call.tenant,
+            call.route,
+            plan.pipeline,
+            call.dialect.value,
+            call.model,
+            outcome.backend,
+            outcome.status,
+            cache_word(plan, collapsed=outcome.collapsed),
+            call.stream,
+            billed.uncached,
+            billed.read,
+            billed.write,
+            billed.output,
+            usage is not None and usage.estimated,
+            0.0 if free else usd,
+            usd_direct,
+            tokens_before,
+            0 if free else tokens,
+            outcome.attempts,
+            outcome.overhead,
+            outcome.first_byte,
+            outcome.total,
+            outcome.error,
+            plan.holdout,
+        ),
+        tuple(steps),
+        billed,
+        price,
+    )
+
+
+def _worth(usage: Usage | None, price: Price, *, unpaid: bool) -> tuple[int, float | None, float]:
+    """Tokens, USD, and USD of one input token. A failed request without usage cost nothing."""
+    if usage is None:
+        return 0, 0.0 if unpaid else None, 0.0
+    tokens = usage.uncached + usage.read + usage.write + usage.output
+    return tokens, price.cost(usage), price.input_token(usage) or 0.0
+
+
+def _spared(row: Row) -> int:
+    """Input tokens that a row's edit removes, where they were counted; may be negative."""
+    step = row.step
+    if not isinstance(step, Edit) or step.tokens_before is None or step.tokens_after is None:
+        return 0
+    return step.tokens_before - step.tokens_after
+
+
+def _removed(rows: tuple[Row, ...]) -> int:
+    return sum([_spared(row) for row in rows if row.applied])
+
+
+def _chain(
+    rows: tuple[Row, ...], tokens: int, usd: float | None, each: float | None
+) -> list[StepRow]:
+    """Step rows from what the request would have cost down to what it did.
+
+    `each`: USD of one input token; None when nothing was paid for, so nothing was saved.
+    """
+    steps: list[StepRow] = []
+    for n, row in enumerate(rows):
+        step = row.step
+        kind = type(step)
+        after, usd_after = tokens, usd
+        effect = ""
+        if isinstance(step, Edit):
+            effect = step.effect.value
+            if each is not None:
+                after -= _spared(row)
+                usd_after = None if usd is None else usd - (tokens - after) * each
+        elif isinstance(step, Answer):
+            effect = step.effect.value
+            after, usd_after = 0, None if usd is None else 0.0
+        applied = row.applied and kind is not Skip
+        steps.append(
+            StepRow(
+                n,
+                row.policy,
+                _DECISION[kind],
+                step.why[:_LONGEST_WHY],
+                row.mode,
+                applied,
+                effect,
+                tokens,
+                after,
+                usd,
+                usd_after,
+                row.seconds,
+            )
+        )
+        if applied:
+            tokens, usd = after, usd_after
+    return steps
+
+
+def _coalesced(steps: list[StepRow], tokens: int, usd: float | None) -> StepRow:
+    """The row of a request that shared another's upstream call."""
+    for step in steps:
+        if step.applied:
+            tokens, usd = step.tokens_after, step.usd_after
+    return StepRow(
+        len(steps),
+        "coalesce",
+        "answer",
+        "shared an upstream call",
+        "on",
+        True,
+        "exact",
+        tokens,
+        0,
+        usd,
+        None if usd is None else 0.0,
+        0.0,
+    )

@@ -1,0 +1,212 @@
+"""One request from its call to the books: plan, answer, relay, settle.
+
+The only owner of a client's stream. A reply is relayed chunk by chunk as it arrives; what
+has passed is kept aside and looked at after the last byte has gone to the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Protocol
+
+import msgspec
+
+from policies.base.call import CacheMode, Call
+from policies.base.plan import Outcome, Plan
+from policies.base.ports import Backend
+from policies.base.reply import Recording, Reply
+from policies.base.step import Answer, Refuse
+from policies.base.usage import Usage
+from proxy.engine import Engine, Pipeline
+from proxy.errors import ProxyError, Refused, UpstreamError
+from proxy.receipt import Facts, cache_word, receipt
+from proxy.send import Send, send_error, send_whole
+from proxy.tee import Tee
+from proxy.wire.complete import Finding
+from proxy.wire.error_form import error_event
+from proxy.wire.replay import CannotRender, render
+
+CLIENT_GONE = 499  # nginx's word for it, in the ledger only
+
+
+class Books(Protocol):
+    """Where plans and outcomes are written down."""
+
+    def close(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
+        """Account for a finished request; `texts` is its reply, if usage must be counted."""
+
+    async def estimate(self, call: Call, recording: Recording) -> Usage:
+        """Count what an upstream did not report."""
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """What one request needs of the running configuration."""
+
+    engine: Engine
+    pipeline: Pipeline
+    backend: Backend
+    books: Books
+    recording_limit: int
+
+
+class NotCached(ProxyError):
+    """The caller wanted a stored answer or none (RFC 9111, section 5.2.1.7)."""
+
+    status = 504
+    kind = "penstock_refused"
+    code = "not_cached"
+
+
+class CutOff(Exception):  # noqa: N818 - not an error of ours: the upstream broke off
+    """A reply that is no event stream ended early; only closing the connection says so."""
+
+
+class Exchange:
+    """Runs one call. `started` is the `perf_counter` reading when its head was read."""
+
+    def __init__(self, call: Call, lane: Lane, send: Send, started: float) -> None:
+        self._call = call
+        self._lane = lane
+        self._send = send
+        self._started = started
+        self._tee = Tee(lane.recording_limit)
+        self._plan = Plan(call, call, (), None, lane.pipeline.name)
+        self._reply: Reply | None = None
+        self._overhead = 0.0
+        self._begun = False  # the head has gone to the client
+        self._stream = False  # the reply is an event stream
+
+    async def run(self) -> None:
+        """Answer the client and account for it. Raises `CutOff`, and when cancelled."""
+        try:
+            self._plan = await self._lane.engine.plan(self._call, self._lane.pipeline)
+            await self._answer()
+        except ProxyError as error:
+            await self._fail(error)
+        except asyncio.CancelledError:
+            self._close(CLIENT_GONE, error="client_gone")
+            raise
+        finally:
+            if self._reply is not None:
+                await self._reply.chunks.aclose()
+
+    async def _answer(self) -> None:
+        final = self._plan.final
+        if isinstance(final, Answer):
+            try:
+                await self._replay(final)
+                return
+            except CannotRender:
+                unusable = frozenset(r.policy for r in self._plan.rows if r.step is final)
+                engine, pipeline = self._lane.engine, self._lane.pipeline
+                self._plan = await engine.plan(self._call, pipeline, unusable)
+        if isinstance(final, Refuse):
+            raise Refused(final.why, final.status, final.code, final.retry_after)
+        if self._call.controls.cache is CacheMode.ONLY:
+            raise NotCached("there is no stored answer, and only that was asked for")
+        await self._forward()
+
+    async def _replay(self, answer: Answer) -> None:
+        """Answer from a store, in the form that the caller asked for."""
+        call, recording = self._call, answer.recording
+        if recording.usage is None and not call.stream:
+            usage = await self._lane.books.estimate(call, recording)
+            recording = msgspec.structs.replace(recording, usage=usage)
+        options = call.doc().get("stream_options")
+        headers, body = render(call.dialect, recording, stream=call.stream, options=options)
+        self._overhead = perf_counter() - self._started
+        head = headers + self._receipt("none", recording.usage)
+        await send_whole(self._send, recording.status, head, body)
+        self._tee.times.append(perf_counter())
+        self._close(recording.status, usage=recording.usage)
+
+    async def _forward(self) -> None:
+        """Send the call on and pass its reply to the client."""
+        sent = perf_counter()
+        self._overhead = sent - self._started
+        reply = self._reply = await self._lane.backend.send(self._plan.call)
+        self._stream = (reply.header(b"content-type") or b"").startswith(b"text/event-stream")
+        whole = None if self._stream else await self._tee.hold(reply)
+        if whole is None:
+            await self._relay(reply)
+            finding = await self._tee.finding(self._call.dialect, reply, stream=self._stream)
+            recording = self._tee.recording(reply, finding, stream=self._stream)
+        else:
+            back = perf_counter()
+            finding = await self._tee.finding(self._call.dialect, reply, stream=False)
+            recording = self._tee.recording(reply, finding, stream=False)
+            self._overhead += perf_counter() - back
+            stored = recording is not None and self._will_store(reply)
+            head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
+            await send_whole(self._send, reply.status, head, whole)
+        await self._settle(reply, finding, recording)
+
+    async def _relay(self, reply: Reply) -> None:
+        """Pass chunks on as they come."""
+        send, feed = self._send, self._tee.feed
+        head = reply.headers + self._receipt(reply.backend, None)
+        await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        self._begun = True
+        async for chunk in reply.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            feed(chunk)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _will_store(self, reply: Reply) -> bool:
+        """Whether a cache has asked to keep this reply."""
+        if reply.backend != self._call.backends[0]:
+            return False
+        return any(
+            row.mode == "on" and row.policy.startswith("cache.") and row.step.memo is not None
+            for row in self._plan.rows
+        )
+
+    def _receipt(
+        self, backend: str, usage: Usage | None, *, stored: bool | None = None
+    ) -> tuple[tuple[bytes, bytes], ...]:
+        collapsed = self._reply is not None and self._reply.collapsed
+        word = cache_word(self._plan, collapsed=collapsed)
+        return receipt(self._plan, Facts(word, backend, self._overhead, usage, stored))
+
+    async def _settle(self, reply: Reply, finding: Finding, recording: Recording | None) -> None:
+        error = None if reply.status < 400 else f"upstream_{reply.status}"
+        outcome = self._outcome(reply.status, finding.usage, error, recording)
+        await self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
+        self._lane.books.close(self._plan, outcome, finding.text)
+
+    async def _fail(self, error: ProxyError) -> None:
+        """Tell the client, in whatever way is left, that there will be no (more) answer."""
+        if not self._begun:
+            extra = ((b"x-penstock-request-id", self._call.id.encode()),)
+            await send_error(self._send, self._call.dialect, error, extra)
+            self._close(error.status, error=error.code)
+            return
+        status = self._reply.status if self._reply else error.status
+        self._close(status, error=error.code)
+        if not self._stream or not isinstance(error, UpstreamError):
+            raise CutOff from error
+        event = error_event(self._call.dialect, error)
+        await self._send({"type": "http.response.body", "body": event, "more_body": False})
+
+    def _close(self, status: int, usage: Usage | None = None, error: str | None = None) -> None:
+        self._lane.books.close(self._plan, self._outcome(status, usage, error, None), [])
+
+    def _outcome(
+        self, status: int, usage: Usage | None, error: str | None, recording: Recording | None
+    ) -> Outcome:
+        reply, times = self._reply, self._tee.times
+        now = perf_counter()
+        return Outcome(
+            status=status,
+            backend=reply.backend if reply else "",
+            recording=recording,
+            usage=usage,
+            collapsed=reply.collapsed if reply else False,
+            attempts=reply.attempts if reply else 0,
+            overhead=self._overhead,
+            first_byte=times[0] - self._started if times else None,
+            total=now - self._started,
+            gaps=tuple(b - a for a, b in zip(times, times[1:], strict=False)),
+            error=error,
+        )

@@ -1,0 +1,131 @@
+"""One configuration, built: policies set up, backends connected, routes ready to match."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import policies
+from policies.base.call import Call, Effect
+from policies.base.ports import Backend
+from proxy.auth import Clients
+from proxy.backends import registry
+from proxy.backends.wrap.breaker import Breaker
+from proxy.backends.wrap.coalesce import Coalesce
+from proxy.backends.wrap.fallback import Fallback
+from proxy.backends.wrap.retry import Retry
+from proxy.books import Books
+from proxy.config import BackendChoice, Config, Pipeline as PipelineConfig
+from proxy.engine import Bind, Engine, Pipeline, Stage
+from proxy.errors import BadRequest
+from proxy.exchange import Lane
+from proxy.routes import Route, Router
+
+_RELAY = Pipeline("relay", (), frozenset(Effect), 0.0)  # touches nothing
+
+
+class Generation:
+    """What requests run on until the next reload. `leases` counts those that still do."""
+
+    def __init__(self, config: Config, bind: Bind, books: Books) -> None:
+        self.config = config
+        self.books = books
+        self.leases = 0
+        self.clients = Clients(
+            [(client.name, client.key.get_secret_value()) for client in config.clients],
+            config.admin_key.get_secret_value() if config.admin_key else None,
+        )
+        self.router = Router(_routes(config))
+        self.engine = Engine(bind, books.policy_failed)
+        self.pipelines = {name: _pipeline(it) for name, it in config.pipelines.items()}
+        self.backends = {name: _backend(name, it) for name, it in config.backends.items()}
+        self._lanes: dict[tuple[str, tuple[str, ...]], Lane] = {}
+        self._chains: dict[tuple[str, ...], Backend] = {}
+
+    async def setup(self) -> None:
+        """Let every policy load what it needs; raises what the first failing one raises."""
+        for stage in self._stages():
+            await stage.policy.setup()
+
+    def lane(self, call: Call) -> Lane:
+        """What runs this call; raises `BadRequest` for a pipeline that is not there."""
+        asked = call.controls.pipeline
+        name = call.pipeline if asked is None else asked
+        key = (name, call.backends)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lane(name, call.backends)
+            self._lanes[key] = lane
+        return lane
+
+    def _lane(self, name: str, backends: tuple[str, ...]) -> Lane:
+        pipeline = self.pipelines.get(name) if name else _RELAY
+        if pipeline is None:
+            known = ", ".join(sorted(self.pipelines))
+            raise BadRequest(
+                f"there is no pipeline '{name}'; there are: {known}", param="x-penstock-policy"
+            )
+        limit = self.config.limits.recording
+        return Lane(self.engine, pipeline, self.chain(backends), self.books, limit)
+
+    def chain(self, names: tuple[str, ...]) -> Backend:
+        """The backends of a route as one: next on failure, shared by identical calls."""
+        if names not in self._chains:
+            chosen: Sequence[Backend] = [self.backends[name] for name in names]
+            inner = chosen[0] if len(chosen) == 1 else Fallback(chosen)
+            sharing = self.config.coalesce
+            self._chains[names] = (
+                Coalesce(
+                    inner,
+                    sampled=sharing.sampled == "reuse",
+                    limit=self.config.limits.recording,
+                )
+                if sharing.enabled
+                else inner
+            )
+        return self._chains[names]
+
+    def _stages(self) -> list[Stage]:
+        return [stage for pipeline in self.pipelines.values() for stage in pipeline.stages]
+
+    async def aclose(self) -> None:
+        """Let go of connections and of what policies loaded; call it when leases are 0."""
+        closing = [backend.aclose() for backend in self.backends.values()]
+        closing += [stage.policy.aclose() for stage in self._stages()]
+        await asyncio.gather(*closing)
+
+
+def _routes(config: Config) -> list[Route]:
+    return [
+        Route(
+            name=f"{index}:{route.when.model}",
+            model=route.when.model,
+            endpoint=route.when.endpoint,
+            backends=route.send,
+            pipeline=route.pipeline or "",
+            effects=route.effects,
+        )
+        for index, route in enumerate(config.routes, 1)
+    ]
+
+
+def _pipeline(config: PipelineConfig) -> Pipeline:
+    kinds: Mapping[str, Any] = policies.discover()
+    stages = [
+        Stage(kinds[step.use](step.settings), step.mode == "shadow", step.deadline)
+        for step in config.steps
+        if step.mode != "off"
+    ]
+    return Pipeline(config.name, tuple(stages), config.effects, config.holdout)
+
+
+def _backend(name: str, choice: BackendChoice) -> Backend:
+    """The backend itself, retried and guarded where it talks to somebody else."""
+    built: Backend = registry.discover()[choice.use](name, choice.settings)
+    settings: Any = choice.settings
+    if hasattr(settings, "breaker"):
+        built = Breaker(built, settings.breaker)
+    if hasattr(settings, "retry"):
+        built = Retry(built, settings.retry)
+    return built

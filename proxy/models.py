@@ -1,0 +1,58 @@
+"""`GET /v1/models` over several backends: one list of what each of them lists."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from policies.base.call import Call
+from policies.base.ports import Backend
+from proxy.errors import ProxyError, UpstreamError
+from proxy.generation import Generation
+from proxy.send import Send, send_whole
+from proxy.wire.encoding import decode
+
+_LIMIT = 16 * 1024 * 1024
+
+
+def is_list(call: Call) -> bool:
+    """Whether the call asks for the list of models."""
+    return call.method == "GET" and call.path.partition("?")[0] == "models"
+
+
+async def answer(call: Call, generation: Generation, send: Send) -> None:
+    """The merged list; raises `UpstreamError` if no backend gave one."""
+    # Encodings are for the one who reads, and that is Penstock here.
+    headers = tuple(pair for pair in call.headers if pair[0] != b"accept-encoding")
+    plain = msgspec.structs.replace(call, headers=headers)
+    asked = [_list(backend, plain) for backend in generation.backends.values()]
+    lists = await asyncio.gather(*asked)
+    found = [models for models in lists if models is not None]
+    if not found:
+        raise UpstreamError("no backend answered with a list of models")
+    merged: dict[str, Any] = {}
+    for models in found:
+        for model in models:
+            merged.setdefault(model["id"], model)
+    body = msgspec.json.encode({"object": "list", "data": list(merged.values())})
+    generation.books.refused(200)
+    await send_whole(send, 200, ((b"content-type", b"application/json"),), body)
+
+
+async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
+    """What one backend lists; None if it fails or answers with something else."""
+    try:
+        reply = await backend.send(call)
+        body = reply.whole or b"".join([chunk async for chunk in reply.chunks])
+    except ProxyError:
+        return None
+    text = decode(reply.headers, body, _LIMIT)
+    if reply.status != 200 or text is None:
+        return None
+    try:
+        models = msgspec.json.decode(text)["data"]
+        return [model for model in models if isinstance(model["id"], str)]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return None

@@ -1,0 +1,213 @@
+import asyncio
+
+import pytest
+from backends import call, replaced
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.base.call import Controls, Effect
+from policies.base.plan import Outcome
+from policies.base.policy import Base, Strict
+from policies.base.reply import Recording
+from policies.base.step import Answer, Edit, Refuse, Send, Skip
+from proxy.engine import Engine, Pipeline, Stage
+
+
+class Shelf:
+    """A store in a dictionary, and the record of who wrote to it."""
+
+    def __init__(self):
+        self.kept = {}
+
+    async def get(self, key):
+        return self.kept.get(key)
+
+    async def put(self, key, value, ttl, model=""):
+        self.kept[key] = value
+
+    async def delete(self, key):
+        self.kept.pop(key, None)
+
+
+class Fixed(Base):
+    """Decides what it is told to; an exception is raised, a coroutine awaited."""
+
+    def __init__(self, name, step, fails_closed=False):
+        self.name = name
+        self.step = step
+        self.fails_closed = fails_closed
+        self.seen = []
+        self.settled = []
+
+    Settings = Strict
+
+    async def plan(self, call, view):
+        self.seen.append(call)
+        if isinstance(self.step, Exception):
+            raise self.step
+        if callable(self.step):
+            return await self.step()
+        return self.step
+
+    async def settle(self, call, step, outcome, store):
+        self.settled.append(step)
+        await store.put(b"k", b"v", 1.0)
+
+
+def engine():
+    shelves = {}
+    failed = []
+    made = Engine(lambda space, tenant: shelves.setdefault((space, tenant), Shelf()), failed.append)
+    made.shelves, made.failed = shelves, failed
+    return made
+
+
+def pipeline(*policies, effects=frozenset(Effect), holdout=0.0, shadow=()):
+    stages = tuple(Stage(policy, policy.name in shadow, 0.05) for policy in policies)
+    return Pipeline("p", stages, effects, holdout)
+
+
+def edited(text, effect=Effect.LOSSLESS):
+    body = call().body.edit({("messages", 0, "content"): text})
+    return Edit(body, effect, "because", 10, 5)
+
+
+HIT = Answer(Recording(200, (), b"{}", False), Effect.EXACT, "hit", 1.0, 2.0, "exact")
+
+
+async def test_no_policy_leaves_the_call_as_it_is():
+    one = call()
+    plan = await engine().plan(one, pipeline())
+    assert plan.call is one
+    assert plan.final is None
+
+
+async def test_edits_are_folded_in_order():
+    first, second = Fixed("a.x", edited("1")), Fixed("b.x", Skip("no"))
+    plan = await engine().plan(call(), pipeline(first, second))
+    assert second.seen[0].doc()["messages"][0]["content"] == "1"
+    assert plan.original.doc()["messages"][0]["content"] == "hi"
+    assert [row.applied for row in plan.rows] == [True, True]
+
+
+async def test_an_answer_or_refusal_ends_the_fold():
+    for final in (HIT, Refuse(429, "limit", "too many")):
+        after = Fixed("b.x", Skip("no"))
+        plan = await engine().plan(call(), pipeline(Fixed("a.x", final), after))
+        assert plan.final is final
+        assert not after.seen
+
+
+async def test_send_chooses_the_backends():
+    plan = await engine().plan(call(), pipeline(Fixed("route.x", Send(("b", "c"), "cheap"))))
+    assert plan.call.backends == ("b", "c")
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+async def test_an_effect_that_call_or_pipeline_denies_is_not_applied(effect):
+    others = frozenset(Effect) - {effect}
+    for one, line in (
+        (call(effects=others), pipeline(Fixed("a.x", edited("1", effect)))),
+        (call(), pipeline(Fixed("a.x", edited("1", effect)), effects=others)),
+    ):
+        plan = await engine().plan(one, line)
+        assert plan.call.body is one.body
+        assert [(row.mode, row.applied) for row in plan.rows] == [("denied", False)]
+
+
+@given(st.sets(st.sampled_from(Effect)), st.sets(st.sampled_from(Effect)))
+def test_effects_only_narrow(of_call, of_pipeline):
+    policies = [Fixed(f"{effect}.x", edited(effect.value, effect)) for effect in Effect]
+    line = pipeline(*policies, effects=frozenset(of_pipeline))
+    plan = asyncio.run(engine().plan(call(effects=frozenset(of_call)), line))
+    applied = {row.step.effect for row in plan.rows if row.applied}
+    assert applied == of_call & of_pipeline
+
+
+async def test_shadow_is_planned_and_settled_but_not_applied():
+    policy = Fixed("a.x", edited("1"))
+    made, line = engine(), pipeline(policy, shadow=("a.x",))
+    one = call()
+    plan = await made.plan(one, line)
+    assert plan.call.body is one.body
+    assert (plan.rows[0].mode, plan.rows[0].step) == ("shadow", policy.step)
+    await made.settle(plan, line, Outcome(200))
+    assert policy.settled
+
+
+async def test_a_policy_that_raises_is_skipped_and_counted(caplog):
+    made = engine()
+    after = Fixed("b.x", edited("2"))
+    failing = Fixed("a.x", RuntimeError("SECRET PROMPT"))
+    plan = await made.plan(call(), pipeline(failing, after))
+    assert plan.call.doc()["messages"][0]["content"] == "2"
+    assert made.failed == ["a.x"]
+    assert plan.rows[0].mode == "error"
+    assert "SECRET" not in caplog.text
+
+
+async def test_a_policy_that_runs_late_is_skipped():
+    made = engine()
+    plan = await made.plan(call(), pipeline(Fixed("a.x", lambda: asyncio.sleep(60))))
+    assert (plan.rows[0].step.why, made.failed) == ("deadline", ["a.x"])
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("x"), lambda: asyncio.sleep(60)])
+async def test_a_guard_that_fails_refuses(fault):
+    plan = await engine().plan(call(), pipeline(Fixed("guard.x", fault, fails_closed=True)))
+    assert isinstance(plan.final, Refuse)
+    assert plan.final.status == 503
+
+
+async def test_a_bypassed_family_is_not_asked():
+    policy = Fixed("cache.x", HIT)
+    one = call(controls=Controls(bypass=frozenset({"cache"})))
+    plan = await engine().plan(one, pipeline(policy))
+    assert not policy.seen
+    assert plan.rows[0].mode == "bypass"
+
+
+async def test_planning_writes_nothing():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy)
+    plan = await made.plan(call(), line)
+    assert not any(shelf.kept for shelf in made.shelves.values())
+    await made.settle(plan, line, Outcome(200))
+    assert made.shelves["a.x", "t"].kept == {b"k": b"v"}
+
+
+async def test_stores_are_apart_by_policy_and_tenant():
+    made = engine()
+    line = pipeline(Fixed("a.x", Skip("")), Fixed("b.x", Skip("")))
+    for tenant in ("t", "u"):
+        await made.plan(call(tenant=tenant), line)
+    assert set(made.shelves) == {("a.x", "t"), ("b.x", "t"), ("a.x", "u"), ("b.x", "u")}
+
+
+async def test_settling_survives_a_policy_that_raises():
+    made = engine()
+
+    class Raising(Fixed):
+        async def settle(self, call, step, outcome, store):
+            raise RuntimeError
+
+    last = Fixed("b.x", Skip(""))
+    line = pipeline(Raising("a.x", Skip("")), last)
+    await made.settle(await made.plan(call(), line), line, Outcome(200))
+    assert last.settled
+    assert made.failed == ["a.x"]
+
+
+async def test_the_holdout_keeps_its_share_and_a_conversations_side():
+    made, line = engine(), pipeline(Fixed("a.x", edited("1")), holdout=0.3)
+    sides = []
+    for number in range(400):
+        one = call({"messages": [{"role": "user", "content": f"hello {number}"}]})
+        plan = await made.plan(one, line)
+        longer = [*one.doc()["messages"], {"role": "assistant", "content": "x"}]
+        later = replaced(one, body=call({"messages": longer}).body)
+        assert (await made.plan(later, line)).holdout == plan.holdout
+        assert plan.rows[0].applied != plan.holdout
+        sides.append(plan.holdout)
+    assert 0.2 < sum(sides) / len(sides) < 0.4
