@@ -47,7 +47,7 @@ class Upload:
 def target_of(scope: Scope) -> bytes:
     """The path below `/v1/` with its query, as it came."""
     path: bytes = scope["raw_path"][len(_PREFIX) :]
-    if _DOTS.search(path):
+    if (b"." in path or b"%" in path) and _DOTS.search(path):
         raise BadRequest("the path must not hold '.' or '..' segments")
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path

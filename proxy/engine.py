@@ -104,13 +104,12 @@ class Engine:
 
     async def settle(self, plan: Plan, pipeline: Pipeline, outcome: Outcome) -> None:
         """Let every policy that was asked learn from the outcome; never raises."""
-        policies = {stage.policy.name: stage.policy for stage in pipeline.stages}
-        for row in plan.rows:
+        for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.mode not in ("on", "shadow"):
                 continue
             store = self._bind(row.policy, plan.call.tenant)
             try:
-                await policies[row.policy].settle(plan.call, row.step, outcome, store)
+                await stage.policy.settle(plan.call, row.step, outcome, store)
             except Exception as error:  # noqa: BLE001 - the client has its answer
                 self._note(row.policy, error)
 

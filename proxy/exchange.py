@@ -7,6 +7,7 @@ has passed is kept aside and looked at after the last byte has gone to the clien
 from __future__ import annotations
 
 import asyncio
+from operator import sub
 from time import perf_counter
 from typing import Protocol
 
@@ -65,6 +66,19 @@ class CutOff(Exception):  # noqa: N818 - not an error of ours: the upstream brok
 class Exchange:
     """Runs one call. `started` is the `perf_counter` reading when its head was read."""
 
+    __slots__ = (
+        "_begun",
+        "_call",
+        "_lane",
+        "_overhead",
+        "_plan",
+        "_reply",
+        "_send",
+        "_started",
+        "_stream",
+        "_tee",
+    )
+
     def __init__(self, call: Call, lane: Lane, send: Send, started: float) -> None:
         self._call = call
         self._lane = lane
@@ -110,7 +124,7 @@ class Exchange:
     async def _replay(self, answer: Answer) -> None:
         """Answer from a store, in the form that the caller asked for."""
         call, recording = self._call, answer.recording
-        if recording.usage is None and not call.stream:
+        if recording.usage is None:
             usage = await self._lane.books.estimate(call, recording)
             recording = msgspec.structs.replace(recording, usage=usage)
         options = call.doc().get("stream_options")
@@ -207,6 +221,6 @@ class Exchange:
             overhead=self._overhead,
             first_byte=times[0] - self._started if times else None,
             total=now - self._started,
-            gaps=tuple(b - a for a, b in zip(times, times[1:], strict=False)),
+            gaps=tuple(map(sub, times[1:], times)) if self._stream else (),
             error=error,
         )

@@ -57,6 +57,7 @@ class Metrics:
         self._decisions: dict[str, Decisions] = {}
         self._make_counters()
         self._make_histograms()
+        self._under_way = 0
         self._in_flight = self._gauge("in_flight", "Requests under way.", "livesum")
         self._lag = self._gauge("event_loop_lag_seconds", "How late the loop wakes.", "livemax")
         self._reloaded = self._gauge(
@@ -166,6 +167,7 @@ class Metrics:
 
     def flush(self) -> None:
         """Hand over what has gathered, so that other workers' scrapes see it."""
+        self._in_flight.set(self._under_way)
         traffic, self._traffic = self._traffic, {}
         for labels, part in traffic.items():
             self._hand_over(labels, part)
@@ -213,7 +215,7 @@ class Metrics:
 
     def in_flight(self, change: int) -> None:
         """A request began (+1) or ended (-1)."""
-        self._in_flight.inc(change)
+        self._under_way += change
 
     def lag(self, seconds: float) -> None:
         """How late the event loop woke from its last nap. To be called twice a second."""

@@ -37,11 +37,12 @@ def cache_word(plan: Plan, *, collapsed: bool) -> str:
 
 
 _FWD = {
-    "MISS": b"penstock; fwd=uri-miss",
-    "COALESCED": b"penstock; fwd=uri-miss; collapsed",
-    "REFRESH": b"penstock; fwd=request",
-    "BYPASS": b"penstock; fwd=bypass",
+    "MISS": (b"cache-status", b"penstock; fwd=uri-miss"),
+    "COALESCED": (b"cache-status", b"penstock; fwd=uri-miss; collapsed"),
+    "REFRESH": (b"cache-status", b"penstock; fwd=request"),
+    "BYPASS": (b"cache-status", b"penstock; fwd=bypass"),
 }
+_STORED = {word: (name, value + b"; stored") for word, (name, value) in _FWD.items()}
 
 
 def receipt(plan: Plan, facts: Facts) -> Headers:
@@ -57,8 +58,7 @@ def receipt(plan: Plan, facts: Facts) -> Headers:
         headers.append((b"x-penstock-steps", steps.encode()))
     answer = plan.final if isinstance(plan.final, Answer) else None
     if answer is None:
-        status = _FWD[facts.cache]
-        headers.append((b"cache-status", status + b"; stored" if facts.stored else status))
+        headers.append((_STORED if facts.stored else _FWD)[facts.cache])
     else:
         headers += _hit(answer)
     if facts.usage is not None:

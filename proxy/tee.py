@@ -20,12 +20,13 @@ _NOTHING = Finding(complete=False, usage=None, text=[], reason="not looked at")
 class Tee:
     """Keeps up to `limit` bytes; of a longer stream, its end, where usage stands."""
 
-    __slots__ = ("_limit", "_parts", "_size", "times", "truncated")
+    __slots__ = ("_limit", "_parts", "_size", "_text", "times", "truncated")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
         self._size = 0
+        self._text: bytes | None = None  # all of it, without content encoding
         self.truncated = False
         self.times: list[float] = []  # perf_counter readings, one a chunk
 
@@ -60,20 +61,15 @@ class Tee:
         return self._look(dialect, reply, stream)
 
     def _look(self, dialect: Dialect, reply: Reply, stream: bool) -> Finding:
-        text = decode(reply.headers, self._joined(), self._limit)
-        return _NOTHING if text is None else inspect(dialect, reply.headers, text, stream)
-
-    def _joined(self) -> bytes:
-        if len(self._parts) > 1:
-            self._parts = [b"".join(self._parts)]
-        return self._parts[0]
+        parts = self._parts
+        self._text = decode(reply.headers, parts[0] if len(parts) == 1 else b"".join(parts), self._limit)
+        if self._text is None:
+            return _NOTHING
+        return inspect(dialect, reply.headers, self._text, stream)
 
     def recording(self, reply: Reply, finding: Finding, *, stream: bool) -> Recording | None:
         """The reply as a cache may keep it; None unless it is complete."""
-        if not finding.complete or self.truncated:
+        if not finding.complete or self.truncated or self._text is None:
             return None
-        body = decode(reply.headers, self._joined(), self._limit)
-        if body is None:
-            return None
-        kept = tuple(pair for pair in reply.headers if pair[0] == b"content-type")
-        return Recording(reply.status, kept, body, stream, finding.usage)
+        kept = tuple([pair for pair in reply.headers if pair[0] == b"content-type"])
+        return Recording(reply.status, kept, self._text, stream, finding.usage)

@@ -57,13 +57,10 @@ class Body:
 
     def digest(self, without: frozenset[str] = frozenset()) -> bytes | None:
         """SHA-256 of `canonical(without)`, computed once; None where that is None."""
-        try:
-            return self._digests[without]
-        except KeyError:
+        if without not in self._digests:
             text = self.canonical(without)
-            found = None if text is None else sha256(text).digest()
-            self._digests[without] = found
-            return found
+            self._digests[without] = None if text is None else sha256(text).digest()
+        return self._digests[without]
 
     def edit(self, values: Mapping[Path, Any]) -> Body:
         """A new body with the value at each path replaced; every other byte stays.

@@ -19,7 +19,9 @@ def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     None when it is broken, goes over the limit, or is encoded with what the standard
     library does not read (br, zstd): such a reply is relayed but not stored.
     """
-    listed = b",".join(value for name, value in headers if name == b"content-encoding")
+    listed = b",".join([value for name, value in headers if name == b"content-encoding"])
+    if not listed:
+        return body if len(body) <= limit else None
     plain: bytes | None = body
     for coding in reversed([coding.strip() for coding in listed.lower().split(b",")]):
         if coding in (b"", b"identity") or plain is None:

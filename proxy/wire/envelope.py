@@ -56,9 +56,10 @@ def read(dialect: Dialect, body: Body) -> Envelope:
         body.digest(FORM)  # finds repeated keys, and is the key that caches ask for
     except MalformedBody as error:
         raise BadRequest(error.message, param=error.param) from None
-    for field, kinds in _FIELDS[dialect].items():
-        value = doc.get(field)
-        if value is not None and type(value) not in kinds:
+    kinds_of = _FIELDS[dialect].get
+    for field, value in doc.items():
+        kinds = kinds_of(field)
+        if kinds is not None and value is not None and type(value) not in kinds:
             raise BadRequest(f"'{field}' must be {_wanted(kinds)}", param=field)
     return Envelope(doc.get("model") or "", doc.get("stream") is True)
 

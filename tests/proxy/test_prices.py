@@ -175,6 +175,17 @@ prices:
     assert table.of("gpt-4o-mini").rates == Rates(0.15, 0.6)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_first_pattern_wins_whichever_part_of_the_name_it_matches(tmp_path, reverse):
+    entries = [
+        f"  - {{match: [{match}], rule: none, input: {usd}, output: 0,\n"
+        "     source: s, date: 2026-01-01}\n"
+        for match, usd in (("host/*", 1), ("some-model", 2))
+    ]
+    table = Prices.load(own(tmp_path, "prices:\n" + "".join(entries[:: -1 if reverse else 1])))
+    assert table.of("host/some-model").rates.input == (2 if reverse else 1)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [

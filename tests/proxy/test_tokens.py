@@ -334,10 +334,8 @@ def test_texts_of_replies():
     assert reply_texts(Dialect.EMBEDDINGS, {"data": [{"embedding": [0.1]}]}) == []
 
 
-FIELDS = (
-    "messages content text input output choices message tool_calls function name arguments "
-    "system instructions prompt tools source"
-).split()
+FIELDS = ["messages", "content", "text", "input", "output", "choices", "message", "tool_calls"]
+FIELDS += ["function", "name", "arguments", "system", "instructions", "prompt", "tools", "source"]
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
 from policies.base.call import CacheMode, Call, Dialect
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
@@ -23,6 +21,21 @@ class Flight:
     that nobody can join, what all have read is dropped, the fastest reader sets the pace,
     and a reader more than `limit` bytes behind it is cut off.
     """
+
+    __slots__ = (
+        "_closed",
+        "_dropped",
+        "_error",
+        "_limit",
+        "_parts",
+        "_readers",
+        "_size",
+        "_task",
+        "_waiters",
+        "done",
+        "open",
+        "reply",
+    )
 
     def __init__(self, limit: int, closed: Callable[[], object]) -> None:
         self.reply: Reply | None = None
@@ -49,8 +62,8 @@ class Flight:
                 self._keep(reply.whole)
                 self.done = True
             self.reply = reply
-            self.wake()
             if not self.done:
+                self.wake()
                 try:
                     async for chunk in reply.chunks:
                         self._keep(chunk)
@@ -96,6 +109,8 @@ class Flight:
 
     def wake(self) -> None:
         """Something happened: let everybody who waits look again."""
+        if not self._waiters:
+            return
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -201,7 +216,16 @@ class Coalesce:
         except BaseException:
             await reader.aclose()
             raise
-        return msgspec.structs.replace(flight.reply, chunks=reader, collapsed=not leads)
+        reply = flight.reply
+        return Reply(
+            reply.status,
+            reply.headers,
+            reader,
+            reply.backend,
+            reply.whole,
+            collapsed=not leads,
+            attempts=reply.attempts,
+        )
 
     def _key(self, call: Call) -> Key | None:
         controls = call.controls
