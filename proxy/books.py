@@ -71,4 +71,6 @@ class Books:
         """Finish counting and writing."""
         if self._counting:
             await asyncio.wait(self._counting)
+        self.metrics.flush()
+        self._tokens.close()
         await asyncio.to_thread(self._ledger.close)

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from proxy.config import Config
+from proxy.metrics import mark_dead
 from proxy.start import application
 
 _GRACE = 30  # seconds that requests have to finish at a shutdown
@@ -106,7 +107,7 @@ class Supervisor:
         while self._born:
             pid, waited = os.wait()
             age = time.monotonic() - self._born.pop(pid, 0.0)
-            _forget_gauges(pid)
+            mark_dead(pid)  # it has nothing in flight any more
             code = os.waitstatus_to_exitcode(waited)
             if self._stopping:
                 continue
@@ -133,10 +134,3 @@ class Supervisor:
     def _signal(self, number: int) -> None:
         for pid in self._born:
             os.kill(pid, number)
-
-
-def _forget_gauges(pid: int) -> None:
-    """A dead worker has nothing in flight."""
-    from prometheus_client import multiprocess  # noqa: PLC0415 - after its folder is named
-
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
