@@ -117,7 +117,7 @@ class Exchange:
                 self._plan = await engine.plan(self._call, pipeline, unusable)
         if isinstance(final, Refuse):
             raise Refused(final.why, final.status, final.code, final.retry_after)
-        if self._call.controls.cache is CacheMode.ONLY:
+        if self._call.controls.cache is CacheMode.ONLY and self._plan.rows:
             raise NotCached("there is no stored answer, and only that was asked for")
         await self._forward()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import policies
-from policies.base.call import Call, Effect
+from policies.base.call import Call, Dialect, Effect
 from policies.base.ports import Backend
 from proxy.auth import Clients
 from proxy.backends import registry
@@ -52,6 +52,8 @@ class Generation:
         """What runs this call; raises `BadRequest` for a pipeline that is not there."""
         asked = call.controls.pipeline
         name = call.pipeline if asked is None else asked
+        if call.dialect is Dialect.OPAQUE:
+            name = ""  # policies read bodies, and this one is only passed on
         key = (name, call.backends)
         lane = self._lanes.get(key)
         if lane is None:

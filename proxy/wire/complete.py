@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,10 +10,10 @@ import msgspec
 from policies.base.call import Dialect, Headers
 from policies.base.usage import Usage
 from proxy.wire import sse
-from proxy.wire.document import dicts, read
+from proxy.wire.document import dicts, read, skim
 from proxy.wire.encoding import decode
 from proxy.wire.texts import texts
-from proxy.wire.usage import usage_of, usage_of_stream
+from proxy.wire.usage import usage_of, usage_of_chunks
 
 __all__ = ["Finding", "decode", "inspect"]
 
@@ -46,20 +46,29 @@ def inspect(dialect: Dialect, headers: Headers, body: bytes, stream: bool) -> Fi
     """
     if dialect is Dialect.OPAQUE:
         return Finding(False, None, [], "replies of this endpoint are not read")
+    look = skim if dialect in _FINISHED else read
     if stream and dialect is not Dialect.EMBEDDINGS:
         events = sse.events(body)
-        docs = [doc for event in events if (doc := read(event.data)) is not None]
-        usage = usage_of_stream(dialect, events)
+        docs = _documents(events, look)
+        usage = usage_of_chunks(dialect, docs)
         faults = _stream_faults(dialect, body, events, docs)
         wanted = b"text/event-stream"
     else:
-        docs = dicts([read(body)])
+        events = [sse.Event(body)]
+        docs = _documents(events, look)
         usage = usage_of(dialect, docs[0]) if docs else None
         faults = _plain_faults(dialect, docs)
         wanted = b"application/json"
     reason = "" if _media_type(headers) == wanted else "the content type does not fit"
     reason = reason or next(faults, "")
-    return Finding(not reason, usage, [] if usage else texts(dialect, docs), reason)
+    said = [] if usage else texts(dialect, _documents(events, read))
+    return Finding(not reason, usage, said, reason)
+
+
+def _documents(
+    events: list[sse.Event], look: Callable[[bytes], dict[str, Any] | None]
+) -> list[dict[str, Any]]:
+    return [doc for event in events if (doc := look(event.data)) is not None]
 
 
 def _media_type(headers: Headers) -> bytes:

@@ -16,9 +16,8 @@ from proxy.errors import BadRequest
 _FORWARD, _DROP, _CREDENTIAL, _CONNECTION, _CACHE_CONTROL = range(5)
 
 # `host` and the framing headers are written anew by the upstream client.
-_KIND = {
-    name: _DROP
-    for name in (
+_KIND = dict.fromkeys(
+    (
         b"content-length",
         b"expect",
         b"host",
@@ -30,8 +29,9 @@ _KIND = {
         b"trailer",
         b"transfer-encoding",
         b"upgrade",
-    )
-} | {
+    ),
+    _DROP,
+) | {
     b"authorization": _CREDENTIAL,
     b"x-api-key": _CREDENTIAL,
     b"api-key": _CREDENTIAL,

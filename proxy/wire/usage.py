@@ -7,13 +7,11 @@ the whole usage unknown: a wrong bill is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from policies.base.call import Dialect
 from policies.base.usage import Usage
-from proxy.wire.document import dicts, read
-from proxy.wire.sse import Event
+from proxy.wire.document import dicts
 
 _HUGE = 2**40  # no exchange has a trillion tokens
 
@@ -27,9 +25,8 @@ def usage_of(dialect: Dialect, doc: dict[str, Any]) -> Usage | None:
     return _normal(dialect, doc.get("usage"))
 
 
-def usage_of_stream(dialect: Dialect, events: Iterable[Event]) -> Usage | None:
-    """The usage that a stream reports in the end; None when it has none or a malformed one."""
-    docs = [doc for event in events if b'"usage"' in event.data and (doc := read(event.data))]
+def usage_of_chunks(dialect: Dialect, docs: list[dict[str, Any]]) -> Usage | None:
+    """The usage that a stream, given by its events' documents, reports in the end; else None."""
     if dialect is Dialect.MESSAGES:
         return _normal(dialect, _cumulative(docs))
     if dialect is Dialect.RESPONSES:

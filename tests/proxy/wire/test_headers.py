@@ -18,9 +18,21 @@ def test_what_is_neither_ours_nor_hop_by_hop_passes_in_order(headers):
 
 @pytest.mark.parametrize(
     "name",
-    ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect",
-     "proxy-authorization", "proxy-connection", "host", "content-length",
-     "x-penstock-cache", "x-penstock-anything-else"],
+    [
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "proxy-authorization",
+        "proxy-connection",
+        "host",
+        "content-length",
+        "x-penstock-cache",
+        "x-penstock-anything-else",
+    ],
 )
 def test_hop_by_hop_headers_and_ours_are_stripped(name):
     head = split([(b"a", b"1"), (name.encode(), b"on"), (b"b", b"2")])
@@ -68,7 +80,8 @@ def test_standard_cache_control_passes_upstream():
 
 
 @pytest.mark.parametrize(
-    ("value", "age"), [("max-age=60", 60.0), ("max-age=0", 0.0), ("max-age=x", 0.0), ("public", None)]
+    ("value", "age"),
+    [("max-age=60", 60.0), ("max-age=0", 0.0), ("max-age=x", 0.0), ("public", None)],
 )
 def test_max_age(value, age):
     assert split([(b"cache-control", value.encode())]).controls.max_age == age
