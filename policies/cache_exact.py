@@ -37,22 +37,29 @@ class ExactCache(Base):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Answer` on a hit; else `Skip` with the key as memo where the reply may be kept."""
-        controls = call.controls
-        if controls.cache is CacheMode.OFF:
-            return Skip("off by request")
-        if is_stateful(call):
-            return Skip("stateful")
-        if self.settings.sampled == "bypass" and is_sampled(call):
-            return Skip("sampled")
+        unfit = self._unfit(call)
+        if unfit is not None:
+            return Skip(unfit)
         key = fingerprint(call)
         if key is None:
             return Skip("not strict JSON")
-        if controls.cache is CacheMode.REFRESH:
+        mode = call.controls.cache
+        if mode is CacheMode.REFRESH:
             return Skip("refresh", memo=key)
         found = await self._find(key, call, view)
         if found is not None:
             return found
-        return Skip("miss", memo=None if controls.cache is CacheMode.READ_ONLY else key)
+        return Skip("miss", memo=None if mode is CacheMode.READ_ONLY else key)
+
+    def _unfit(self, call: Call) -> str | None:
+        """Why the cache must leave this request alone, if it must."""
+        if call.controls.cache is CacheMode.OFF:
+            return "off by request"
+        if is_stateful(call):
+            return "stateful"
+        if self.settings.sampled == "bypass" and is_sampled(call):
+            return "sampled"
+        return None
 
     async def _find(self, key: bytes, call: Call, view: View) -> Answer | None:
         entry = await view.store.get(key)

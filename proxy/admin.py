@@ -6,7 +6,7 @@ import os
 import signal
 from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -14,7 +14,7 @@ from proxy.edge import endpoint_scope, read_call
 from proxy.errors import BadRequest, ProxyError, Unauthorized
 from proxy.explain import explained
 from proxy.live import Live
-from proxy.stores.tier import Match
+from proxy.stores.tier import Match, StoreError
 
 _CREDENTIALS = (b"authorization", b"x-api-key", b"api-key")
 
@@ -28,6 +28,10 @@ def pages(live: Live) -> FastAPI:
     @app.exception_handler(ProxyError)
     async def proxy_error(_: Request, error: ProxyError) -> JSONResponse:
         return _refusal(error)
+
+    @app.exception_handler(StoreError)
+    async def store_failed(_: Request, error: StoreError) -> JSONResponse:
+        return _refusal(_StoreFailed(str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -45,6 +49,11 @@ def pages(live: Live) -> FastAPI:
 class _NoPage(BadRequest):
     status = 404
     code = "not_found"
+
+
+class _StoreFailed(ProxyError):
+    status = 503
+    code = "store_unavailable"
 
 
 def _refusal(error: ProxyError) -> JSONResponse:
@@ -97,8 +106,14 @@ def _admin(app: FastAPI, live: Live) -> None:
         """Take the configuration file as it is now, in every worker."""
         problems = await live.reload()
         if problems:
-            body = {"error": {"message": "\n".join(problems), "type": "configuration_error",
-                              "param": None, "code": "invalid_configuration"}}
+            body = {
+                "error": {
+                    "message": "\n".join(problems),
+                    "type": "configuration_error",
+                    "param": None,
+                    "code": "invalid_configuration",
+                }
+            }
             return JSONResponse(body, status_code=422)
         parent = os.environ.get("PENSTOCK_SUPERVISOR")
         if parent:

@@ -64,7 +64,9 @@ class App:
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
             # Its message may quote a prompt; where it happened does not.
             where = traceback.extract_tb(error.__traceback__)[-1]
-            log.error("%s in %s:%d", type(error).__name__, where.filename, where.lineno)
+            log.error(  # noqa: TRY400 - see above
+                "%s in %s:%d", type(error).__name__, where.filename, where.lineno
+            )
             await send_error(send, form, ProxyError("Penstock failed; its log says where"))
         finally:
             self._live.release(generation)

@@ -6,15 +6,19 @@ import json
 import logging
 import os
 import sys
-from importlib.metadata import version
+import time
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Optional
 
 import typer
 
+from policies.base.units import seconds
 from proxy.config import Config, is_loopback
 from proxy.config_load import load
+from proxy.config_loop import loops
 from proxy.errors import ConfigError
+from proxy.report import By, report, show
 
 app = typer.Typer(
     name="penstock",
@@ -33,14 +37,26 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def _duration(text: str) -> float:
+    """Seconds."""
+    try:
+        found: float = seconds(text)
+        return float(found)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Span = Optional[float]  # noqa: UP045 - typer reads it at run time
+
+
 def main() -> None:
     """The entry point of the `penstock` command."""
-    logging.basicConfig(format="penstock: %(message)s", level=logging.INFO)
+    logging.basicConfig(format="penstock: %(message)s", level=logging.ERROR)
     app()
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(message, file=sys.stderr)
+    typer.echo(message, err=True)
     raise typer.Exit(status)
 
 
@@ -51,16 +67,42 @@ def _load(path: Path | None) -> Config:
         _fail(str(error), 2)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"penstock {installed('penstock')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """An OpenAI-compatible proxy that makes LLM traffic cheaper and faster."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _version(asked=True)
+
+
 @app.command()
 def serve(
     config: ConfigFile = None,
     host: Annotated[Optional[str], typer.Option(help="Overrides listen.host.")] = None,  # noqa: UP045
-    port: Annotated[Optional[int], typer.Option(min=0, max=65535, help="Overrides listen.port.")] = None,  # noqa: UP045, E501
+    port: Annotated[
+        Optional[int],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(min=0, max=65535, help="Overrides listen.port."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes to serve with.")] = 1,
 ) -> None:
     """Serve the API."""
     from proxy.serve import Supervisor, listen, run_one  # noqa: PLC0415 - other commands do without
 
+    logging.getLogger().setLevel(logging.INFO)
     settings = _load(config)
     host = host or settings.listen.host
     port = settings.listen.port if port is None else port
@@ -70,43 +112,58 @@ def serve(
             "use the backends' keys. Name clients with keys, or listen on 127.0.0.1.",
             2,
         )
+    circles = loops(settings, host, port)
+    if circles:
+        _fail("\n".join(circles), 2)
     try:
         sock = listen(host, port)
     except OSError as error:
         _fail(f"cannot listen on {host}:{port}: {error.strerror}", 1)
     _greet(settings, host, sock.getsockname()[1])
     if workers == 1:
-        raise typer.Exit(run_one(config, settings, sock))
+        raise typer.Exit(1 if run_one(config, settings, sock) else 0)
     raise typer.Exit(Supervisor(config, settings, sock).run(workers))
 
 
 def _greet(settings: Config, host: str, port: int) -> None:
     shown = f"[{host}]" if ":" in host else host
-    print(f"Penstock {version('penstock')}: http://{shown}:{port}/v1", file=sys.stderr)
+    typer.echo(f"Penstock {installed('penstock')}: http://{shown}:{port}/v1", err=True)
     if settings.fallback == "simulated":
-        print(
+        typer.echo(
             "\n  NO BACKEND IS CONFIGURED. Answers come from a SIMULATED model: they are made up.\n"
             "  Set OPENAI_API_KEY, or name backends in a file: penstock serve --config FILE\n",
-            file=sys.stderr,
+            err=True,
         )
     elif settings.fallback == "openai":
-        print("No backend is configured: using OPENAI_API_KEY and OPENAI_BASE_URL.", file=sys.stderr)
+        typer.echo("No backend is configured: using OPENAI_API_KEY and OPENAI_BASE_URL.", err=True)
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
-    """Validate a configuration and warn of what is doubtful in it."""
-    from proxy.config_warnings import warnings  # noqa: PLC0415 - other commands do without
+def check(
+    file: Annotated[Path, typer.Argument(envvar="PENSTOCK_CONFIG", help="The configuration file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Validate a configuration, set it up without serving, and warn of what is doubtful."""
+    from proxy.cli_check import verdict  # noqa: PLC0415 - other commands do without
 
-    settings = _load(file)
-    for line in warnings(settings):
-        print(f"warning: {line}")
-    print(f"{file}: good: {len(settings.backends)} backends, {len(settings.routes)} routes")
+    found = verdict(file, os.environ)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        for line in found.errors:
+            typer.echo(line, err=True)
+        for line in found.warnings:
+            typer.echo(f"warning: {line}", err=True)
+        if found.good:
+            typer.echo(f"{file}: good: {len(found.backends)} backends, {found.routes} routes")
+    raise typer.Exit(0 if found.good else 2)
 
 
 @app.command()
 def explain(
-    request: Annotated[Path, typer.Argument(help="A request body in JSON, or - for standard input.")],
+    request: Annotated[
+        Path, typer.Argument(help="A request body in JSON, or - for standard input.")
+    ],
     config: ConfigFile = None,
     path: Annotated[str, typer.Option(help="The endpoint below /v1/.")] = "chat/completions",
     tenant: Annotated[str, typer.Option(help="Whose request it is.")] = "anonymous",
@@ -122,13 +179,62 @@ def explain(
     plan = plan_of(_load(config), raw, path, tenant)
     if "error" in plan:
         _fail(f"{request}: {plan['error']}", 1)
-    _print(plan, table, as_json=as_json)
-
-
-def _print(found: dict[str, Any], table: Any, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(found, indent=2))
+        _print_json(plan)
     else:
         from rich.console import Console  # noqa: PLC0415 - slow to import
 
-        Console().print(table(found))
+        Console().print(table(plan))
+
+
+@app.command("report")
+def spent_and_saved(
+    by: Annotated[By, typer.Option(help="What to add up by.")] = "policy",
+    since: Annotated[
+        Span, typer.Option(parser=_duration, metavar="TIME", help="How far back, such as 7d.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Print what was spent and saved, out of the ledger."""
+    path = _load(config).data / "ledger.sqlite3"
+    try:
+        found = report(path, by, 0.0 if since is None else time.time() - since)
+    except ValueError as error:
+        _fail(str(error), 1)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        show(found)
+
+
+@cache.command()
+def purge(
+    tenant: Annotated[Optional[str], typer.Option(help="Only of this tenant.")] = None,  # noqa: UP045
+    model: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(help="Only of models that fit this pattern, such as 'gpt-4*'."),
+    ] = None,
+    older_than: Annotated[
+        Span, typer.Option(parser=_duration, metavar="TIME", help="Only older ones, such as 1h.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Forget stored replies: all, or those that fit every option given."""
+    from proxy.cli_cache import purged  # noqa: PLC0415 - other commands do without
+    from proxy.stores.tier import Match, StoreError  # noqa: PLC0415 - same
+
+    match = Match(tenant=tenant, model=model, older_than=older_than)
+    try:
+        count = purged(_load(config), match)
+    except StoreError as error:
+        _fail(str(error), 1)
+    if as_json:
+        _print_json({"purged": count})
+    else:
+        typer.echo(f"{count} stored replies forgotten")
+
+
+def _print_json(found: dict[str, Any]) -> None:
+    typer.echo(json.dumps(found, indent=2))

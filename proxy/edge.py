@@ -22,7 +22,7 @@ _START = os.urandom(6).hex()
 _count = itertools.count(1)
 
 
-class ClientGone(Exception):  # noqa: N818 - an event, not an error
+class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 

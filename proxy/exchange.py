@@ -59,7 +59,7 @@ class NotCached(ProxyError):
     code = "not_cached"
 
 
-class CutOff(Exception):  # noqa: N818 - not an error of ours: the upstream broke off
+class CutOff(Exception):
     """A reply that is no event stream ended early; only closing the connection says so."""
 
 

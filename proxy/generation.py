@@ -16,7 +16,8 @@ from proxy.backends.wrap.coalesce import Coalesce
 from proxy.backends.wrap.fallback import Fallback
 from proxy.backends.wrap.retry import Retry
 from proxy.books import Books
-from proxy.config import BackendChoice, Config, Pipeline as PipelineConfig
+from proxy.config import BackendChoice, Config
+from proxy.config import Pipeline as PipelineConfig
 from proxy.engine import Bind, Engine, Pipeline, Stage
 from proxy.errors import BadRequest
 from proxy.exchange import Lane

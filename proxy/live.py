@@ -91,7 +91,10 @@ class Live:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.ask_reload)
 
     async def _build(self, config: Config) -> Generation:
-        generation = Generation(config, self._bind, self.resources.books)
+        try:
+            generation = Generation(config, self._bind, self.resources.books)
+        except Exception as error:
+            raise ConfigError([f"a backend cannot be set up: {error}"]) from error
         try:
             await generation.setup()
         except Exception as error:
@@ -110,7 +113,9 @@ class Live:
                 fresh = await self._build(self._load())
             except ConfigError as error:
                 self.problems = error.problems
-                log.error("reload failed, the old configuration stays:\n%s", error)
+                log.error(  # noqa: TRY400 - the problems say it all
+                    "reload failed, the old configuration stays:\n%s", error
+                )
                 self.resources.books.metrics.reloaded(ok=False)
                 return self.problems
             old, self._current = self.current, fresh
@@ -129,7 +134,7 @@ class Live:
     async def _retire(self, old: Generation) -> None:
         """Close a generation when its last request has ended."""
         started = perf_counter()
-        while old.leases and perf_counter() - started < _DRAIN:
+        while old.leases and perf_counter() - started < _DRAIN:  # noqa: ASYNC110 - seldom, and cheap
             await asyncio.sleep(0.1)
         await old.aclose()
 
@@ -173,7 +178,7 @@ def _stamp(path: Path | None) -> tuple[int, int, int] | None:
     if path is None:
         return None
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

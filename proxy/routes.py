@@ -45,6 +45,10 @@ class Router:
         for route in self._routes:
             if fnmatchcase(model, route.model) and fnmatchcase(path, route.endpoint):
                 return route
+        # Files, batches and lists name no model: they go to whoever serves their endpoint.
+        for route in self._routes if not model else ():
+            if fnmatchcase(path, route.endpoint):
+                return route
         served = ", ".join(sorted({route.model for route in self._routes}))
         raise UnknownModel(
             f"no route leads to the model '{model}' on /v1/{path}; routes serve: {served}",

@@ -42,4 +42,4 @@ def _make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        log.warning("the data folder %s cannot be used (%s): nothing is kept", folder, error.strerror)
+        log.warning("%s cannot be used (%s): nothing is kept", folder, error.strerror)

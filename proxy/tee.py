@@ -61,8 +61,8 @@ class Tee:
         return self._look(dialect, reply, stream)
 
     def _look(self, dialect: Dialect, reply: Reply, stream: bool) -> Finding:
-        parts = self._parts
-        self._text = decode(reply.headers, parts[0] if len(parts) == 1 else b"".join(parts), self._limit)
+        whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._text = decode(reply.headers, whole, self._limit)
         if self._text is None:
             return _NOTHING
         return inspect(dialect, reply.headers, self._text, stream)

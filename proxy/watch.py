@@ -16,9 +16,7 @@ class Watch:
     ASGI tells of a hang-up only to whoever asks, and asking costs a task: so it asks late.
     """
 
-    def __init__(
-        self, receive: Receive, task: asyncio.Task[object], upload: Upload | None
-    ) -> None:
+    def __init__(self, receive: Receive, task: asyncio.Task[object], upload: Upload | None) -> None:
         self.gone = False
         self._upload = upload  # while it is read, whoever reads it learns of a hang-up
         self._receive = receive

@@ -1,0 +1,1 @@
+"""The contract between engine, policies and backends."""

@@ -16,7 +16,8 @@ class Chunks(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
     async def __anext__(self) -> bytes: ...
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Give up what has not arrived yet."""
 
 
 class Reply(msgspec.Struct):

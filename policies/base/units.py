@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _seconds = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_bytes = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_bytes = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
+_bytes |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _quantity = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 
 

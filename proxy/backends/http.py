@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -85,15 +86,14 @@ class Http:
         target = self._prefix + call.path.encode("latin-1")
         upload = call.upload
         if upload is not None:
-            request = Request(call.method, target, self._headers(call), aiter(upload), upload.length)
+            body = aiter(upload)
+            request = Request(call.method, target, self._headers(call), body, upload.length)
         else:
             wire = call.body.wire
-            body = wire if wire or call.method not in ("GET", "HEAD", "OPTIONS") else None
-            request = Request(call.method, target, self._headers(call), body)
+            sent = wire if wire or call.method not in ("GET", "HEAD", "OPTIONS") else None
+            request = Request(call.method, target, self._headers(call), sent)
         response = await self._client.send(request)
-        return Reply(
-            response.status, response.headers, response.chunks, self.name, response.whole
-        )
+        return Reply(response.status, response.headers, response.chunks, self.name, response.whole)
 
     def _headers(self, call: Call) -> Headers:
         headers = call.headers
@@ -116,7 +116,7 @@ def connect(base_url: str, settings: Connection) -> Client:
     waits = settings.timeouts
     tls = None
     if settings.ca_file is not None:
-        tls = ssl.create_default_context(cafile=os.path.expanduser(settings.ca_file))
+        tls = ssl.create_default_context(cafile=Path(settings.ca_file).expanduser())
     return Client(
         base_url,
         timeouts=Timeouts(waits.connect, waits.first_byte, waits.idle),

@@ -16,7 +16,7 @@ _words: dict[type, str] = {
 }
 
 
-class Invalid(Exception):  # noqa: N818 - reads as what it is: an invalid field
+class Invalid(Exception):
     """The request cannot be served. `param` is the field's path, such as `messages[0].role`."""
 
     def __init__(

@@ -16,22 +16,11 @@ from proxy.errors import BadRequest
 _FORWARD, _DROP, _CREDENTIAL, _CONNECTION, _CACHE_CONTROL = range(5)
 
 # `host` and the framing headers are written anew by the upstream client.
-_KIND = dict.fromkeys(
-    (
-        b"content-length",
-        b"expect",
-        b"host",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    ),
-    _DROP,
-) | {
+_DROPPED = (
+    b"content-length expect host keep-alive proxy-authenticate proxy-authorization "
+    b"proxy-connection te trailer transfer-encoding upgrade"
+).split()
+_KIND = dict.fromkeys(_DROPPED, _DROP) | {
     b"authorization": _CREDENTIAL,
     b"x-api-key": _CREDENTIAL,
     b"api-key": _CREDENTIAL,

@@ -1,0 +1,1 @@
+"""Backends around backends: whatever loops, waits or shares."""

@@ -244,4 +244,3 @@ class Coalesce:
     async def aclose(self) -> None:
         """Close what it wraps."""
         await self._inner.aclose()
-

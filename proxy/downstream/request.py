@@ -1,0 +1,63 @@
+"""A request as it arrives."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import msgspec
+from httptools import HttpParserInvalidURLError, parse_url
+
+from proxy.downstream.invalid import InvalidHttp
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Request(msgspec.Struct, gc=False):
+    """A head that is complete, and what has come of the body and was not taken yet.
+
+    Header names are in lower case. `expects`: the client waits for `100 Continue`.
+    """
+
+    method: str
+    path: str
+    raw_path: bytes
+    query: bytes
+    version: str  # 1.1 or 1.0
+    headers: Headers
+    keep_alive: bool
+    expects: bool
+    parts: list[bytes] = []
+    unread: int = 0  # bytes in `parts`
+    complete: bool = False
+    dropped: bool = False  # nobody will read the rest
+
+    def take(self) -> bytes:
+        """What has come of the body since the last time."""
+        parts = self.parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.unread = 0
+        return body
+
+    def drop(self) -> None:
+        """Forget the body, and what is still to come of it."""
+        self.dropped = True
+        self.parts.clear()
+        self.unread = 0
+
+
+def target(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it came, and query of a request target in origin or absolute form.
+
+    Raises `InvalidHttp` for any other, but `*`.
+    """
+    if url[:1] == b"/" and b"#" not in url:
+        raw, _, query = url.partition(b"?")
+    else:
+        try:
+            parsed = parse_url(url)
+        except HttpParserInvalidURLError:
+            raise InvalidHttp("the request target is neither a path nor a URL") from None
+        raw, query = parsed.path or b"/", parsed.query or b""
+    path = raw.decode("latin-1")  # the parser lets nothing but ASCII through
+    return unquote(path) if "%" in path else path, raw, query
