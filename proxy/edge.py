@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -14,7 +15,7 @@ from proxy.generation import Generation
 from proxy.send import Receive, Scope
 from proxy.wire import envelope
 from proxy.wire.encoding import decode
-from proxy.wire.headers import Head, split
+from proxy.wire.headers import split
 
 _PREFIX = b"/v1/"
 _DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -93,12 +94,15 @@ async def read_call(
     else:
         limit = generation.config.limits.body
         wire = await _whole(scope, receive, limit)
-        read = _decoded(wire, head, limit)
-        if read is None:
-            dialect, body = Dialect.OPAQUE, Body(b"", wire)
-        else:
-            body = read
+        encoding = head.header(b"content-encoding")
+        if len(wire) <= _INLINE and encoding is None:
+            body = Body(wire)
             model, stream = envelope.read(dialect, body)
+        elif encoding is None or encoding.strip().lower() in _READABLE:
+            body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
+            model, stream = await asyncio.to_thread(envelope.read, dialect, body)
+        else:
+            dialect, body = Dialect.OPAQUE, Body(b"", wire)
     route = generation.router.find(model, target.partition("?")[0])
     return Call(
         id=f"{_START}{next(_count):x}",
@@ -121,6 +125,8 @@ async def read_call(
 
 
 _EMPTY = Body(b"")
+_INLINE = 256 * 1024  # a longer body is read in a thread, since that takes over a millisecond
+_READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 
 def _declared(scope: Scope) -> int | None:
@@ -161,17 +167,9 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the request body is over the limit of {limit} bytes (limits.body)")
 
 
-def _decoded(wire: bytes, head: Head, limit: int) -> Body | None:
-    """The body as JSON text; None when it is in an encoding that we cannot undo."""
-    encoding = head.header(b"content-encoding")
-    if encoding is None:
-        return Body(wire)
-    if encoding.strip().lower() not in _READABLE:
-        return None
+def _inflated(wire: bytes, encoding: bytes, limit: int) -> Body:
+    """The JSON text that `wire` carries."""
     raw = decode(((b"content-encoding", encoding),), wire, limit)
     if raw is None:
         raise BadRequest("the request body is damaged, or over the limit when inflated")
     return Body(raw, wire)
-
-
-_READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})

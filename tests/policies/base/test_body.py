@@ -98,9 +98,7 @@ def test_an_edit_replaces_its_own_span_only(value, data):
     holder[path[-1]] = new
     assert valued(json.loads(edited.raw)) == valued(expected)
     kept = len(raw) + len(edited.raw)
-    head = next(
-        (i for i, (a, b) in enumerate(zip(raw, edited.raw, strict=False)) if a != b), kept
-    )
+    head = next((i for i, (a, b) in enumerate(zip(raw, edited.raw, strict=False)) if a != b), kept)
     assert edited.raw[:head] == raw[:head]
 
 
