@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from policies.base.call import Call, Dialect
 from proxy import models
-from proxy.edge import ClientGone, Upload, read_call
+from proxy.downstream import ON_DISCONNECT
+from proxy.edge import ClientGone, read_call
 from proxy.errors import ProxyError
 from proxy.exchange import CutOff, Exchange
 from proxy.generation import Generation
 from proxy.live import Live
 from proxy.send import Receive, Scope, Send, send_error
-from proxy.watch import Watch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -52,7 +52,7 @@ class App:
             if models.is_list(call) and len(generation.backends) > 1:
                 await models.answer(call, generation, send)
             else:
-                await _exchange(call, generation, receive, send, started)
+                await _exchange(call, generation, scope, send, started)
         except ProxyError as error:
             generation.books.refused(error.status)
             await send_error(send, form, error)
@@ -93,19 +93,26 @@ class App:
 
 
 async def _exchange(
-    call: Call, generation: Generation, receive: Receive, send: Send, started: float
+    call: Call, generation: Generation, scope: Scope, send: Send, started: float
 ) -> None:
-    """Run a call, and cancel it if its client hangs up."""
+    """Run a call; when its client hangs up, cancel it, unless others wait for its reply."""
     lane = generation.lane(call)
     task = asyncio.current_task()
     assert task is not None
-    upload = call.upload if isinstance(call.upload, Upload) else None
-    watch = Watch(receive, task, upload)
+    cancel, gone = task.cancel, False
+
+    def hung_up() -> None:
+        nonlocal gone
+        gone = True
+        call.audience.desert(cancel)
+
+    on_disconnect = scope["extensions"][ON_DISCONNECT]
+    on_disconnect(hung_up)
     try:
         await Exchange(call, lane, send, started).run()
     except asyncio.CancelledError:
-        if not watch.gone:
+        if not gone:
             raise
         task.uncancel()
     finally:
-        watch.stop()
+        on_disconnect(None)

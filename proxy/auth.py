@@ -6,9 +6,9 @@ import hmac
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import ip_address
 
 from policies.base.call import Headers
+from proxy.config import is_loopback
 from proxy.errors import Unauthorized
 
 LOCAL = "anonymous"
@@ -67,13 +67,3 @@ def _caller(credential: Headers) -> str:
 
 def _digest(key: str) -> bytes:
     return sha256(key.encode()).digest()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or host name can only be reached from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import re
 from collections.abc import AsyncIterator
 
@@ -19,7 +18,6 @@ from proxy.wire.headers import split
 
 _PREFIX = b"/v1/"
 _DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-_START = os.urandom(6).hex()
 _count = itertools.count(1)
 
 
@@ -105,7 +103,7 @@ async def read_call(
             dialect, body = Dialect.OPAQUE, Body(b"", wire)
     route = generation.router.find(model, target.partition("?")[0])
     return Call(
-        id=f"{_START}{next(_count):x}",
+        id=f"{generation.stamp}{next(_count):x}",
         dialect=dialect,
         method=scope["method"],
         path=target,

@@ -28,8 +28,9 @@ class ProxyError(Exception):
         self, message: str, *, param: str | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.param = param
+        # They may quote a client's text with lone surrogates, which UTF-8 cannot carry.
+        self.message = message.encode("utf-8", "replace").decode()
+        self.param = None if param is None else param.encode("utf-8", "replace").decode()
         self.retry_after = retry_after
 
 

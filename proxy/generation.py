@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ class Generation:
         self.config = config
         self.books = books
         self.leases = 0
+        self.stamp = os.urandom(6).hex()  # made after a fork: begins the ids of requests
         self.clients = Clients(
             [(client.name, client.key.get_secret_value()) for client in config.clients],
             config.admin_key.get_secret_value() if config.admin_key else None,

@@ -43,6 +43,7 @@ _FWD = {
     "BYPASS": (b"cache-status", b"penstock; fwd=bypass"),
 }
 _STORED = {word: (name, value + b"; stored") for word, (name, value) in _FWD.items()}
+_FREE = frozenset({"HIT", "SEMANTIC_HIT", "COALESCED"})  # nothing is paid for
 
 
 def receipt(plan: Plan, facts: Facts) -> Headers:
@@ -62,7 +63,7 @@ def receipt(plan: Plan, facts: Facts) -> Headers:
     else:
         headers += _hit(answer)
     if facts.usage is not None:
-        headers.append((b"x-penstock-tokens", _tokens(plan, facts.usage, answer)))
+        headers.append((b"x-penstock-tokens", _tokens(plan, facts.usage, facts.cache)))
     return tuple(headers)
 
 
@@ -83,9 +84,9 @@ def _verdict(step: object, mode: str) -> str:
     return word if mode == "on" else f"{word}({mode})"
 
 
-def _tokens(plan: Plan, usage: Usage, answer: Answer | None) -> bytes:
+def _tokens(plan: Plan, usage: Usage, cache: str) -> bytes:
     """Input tokens: what the client's request would have sent, and what was sent."""
-    after = 0 if answer is not None else usage.input
+    after = 0 if cache in _FREE else usage.input
     return b"before=%d after=%d" % (usage.input + tokens_removed(plan), after)
 
 

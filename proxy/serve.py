@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from proxy.config import Config
+from proxy.downstream import Connection
 from proxy.metrics import mark_dead
 from proxy.start import application
 
@@ -53,7 +54,7 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
     app = application(path, config)
     settings = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
         access_log=False,
@@ -65,6 +66,9 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
         timeout_graceful_shutdown=_GRACE,
     )
     server = uvicorn.Server(settings)
+    # When it has shut down, uvicorn raises the signal again: being told to stop is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     # What start-up made stays: the collector need not walk it again, and requests make few
     # cycles, so it may come by less often.
     gc.collect()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -70,6 +70,39 @@ class Upload(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
+class Audience:
+    """Who else waits for what a call brings, besides its own client."""
+
+    __slots__ = ("_end", "others")
+
+    def __init__(self) -> None:
+        self.others = 0
+        self._end: Callable[[], object] | None = None
+
+    def join(self) -> None:
+        """Somebody else waits too."""
+        self.others += 1
+
+    def leave(self) -> None:
+        """One of the others has gone, or has all it came for."""
+        self.others -= 1
+        if not self.others and self._end is not None:
+            self._end()
+
+    def dissolve(self) -> None:
+        """The others are looked after without this call."""
+        self.others = 0
+        if self._end is not None:
+            self._end()
+
+    def desert(self, end: Callable[[], object]) -> None:
+        """The call's own client has gone: `end` the call, once nobody else waits."""
+        if self.others:
+            self._end = end
+        else:
+            end()
+
+
 class Call(msgspec.Struct, frozen=True):
     """One request, read-only. `headers` are those that go upstream, names in lower case."""
 
@@ -88,6 +121,7 @@ class Call(msgspec.Struct, frozen=True):
     effects: frozenset[Effect]
     controls: Controls
     pipeline: str = ""  # the route's; "" where requests are only relayed
+    audience: Audience = msgspec.field(default_factory=Audience)
     upload: Upload | None = None  # the body of an opaque call, streamed; `body` is empty then
 
     def header(self, name: bytes) -> bytes | None:

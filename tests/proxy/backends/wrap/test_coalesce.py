@@ -121,32 +121,88 @@ async def test_the_leaders_end_does_not_hurt_a_follower():
     assert await read(follower) == b"x"
 
 
-async def test_a_leader_cancelled_before_the_head_does_not_hurt_a_follower():
+def gone(one, task):
+    """The client of a call hangs up."""
+    one.audience.desert(task.cancel)
+
+
+async def test_a_leader_whose_client_goes_before_the_head_works_on_for_a_follower():
     gate = asyncio.get_running_loop().create_future()
     inner = Scripted(gate)
     backend = coalesce(inner)
-    leader = asyncio.create_task(backend.send(call()))
+    first = call()
+    leader = asyncio.create_task(backend.send(first))
     follower = asyncio.create_task(backend.send(call()))
     await turns()
-    leader.cancel()
+    gone(first, leader)
     await turns()
     gate.set_result(whole(b"y"))
     assert await read(await follower) == b"y"
     assert inner.cancelled == 0
 
 
+async def test_a_leader_whose_client_goes_in_the_middle_works_on_for_a_follower():
+    pieces = Pieces()
+    backend = coalesce(Scripted(Reply(200, SSE, pieces, "a")))
+    first = call()
+    leader = await backend.send(first)
+    reading = asyncio.create_task(read(leader))
+    follower = await backend.send(call())
+    pieces.put(b"1")
+    assert await anext(follower.chunks) == b"1"
+    gone(first, reading)
+    pieces.put(b"2", None)
+    assert await read(follower) == b"2"
+
+
 async def test_the_upstream_call_is_cancelled_when_all_are_gone():
     gate = asyncio.get_running_loop().create_future()
     inner = Scripted(gate, whole())
     backend = coalesce(inner)
-    tasks = [asyncio.create_task(backend.send(call())) for _ in range(3)]
+    calls = [call() for _ in range(3)]
+    tasks = [asyncio.create_task(backend.send(one)) for one in calls]
     await turns()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await turns()
+    for one, task in zip(calls, tasks, strict=True):
+        assert inner.cancelled == 0
+        gone(one, task)
+        await turns()
     assert inner.cancelled == 1
+    await asyncio.gather(*tasks, return_exceptions=True)
     assert not (await backend.send(call())).collapsed
+
+
+async def test_a_leader_held_up_by_its_client_does_not_hold_up_a_follower():
+    pieces = Pieces()
+    backend = coalesce(Scripted(Reply(200, SSE, pieces, "a")))
+    leader = await backend.send(call())
+    follower = await backend.send(call())
+    pieces.put(b"1", b"2")
+    assert await anext(leader.chunks) == b"1"  # and now its client takes its time
+    assert await asyncio.wait_for(anext(follower.chunks), 1) == b"1"
+    assert await asyncio.wait_for(anext(follower.chunks), 1) == b"2"
+    await follower.chunks.aclose()
+    pieces.put(b"3", None)
+    assert await read(leader) == b"23"
+    await turns()
+    assert pieces.closed
+
+
+async def test_a_leader_that_leaves_after_a_task_took_over_leaves_it_to_the_follower():
+    pieces = Pieces()
+    backend = coalesce(Scripted(Reply(200, SSE, pieces, "a")))
+    first = call()
+    leader = await backend.send(first)
+    follower = await backend.send(call())
+    pieces.put(b"1", b"2")
+    await anext(leader.chunks)
+    await anext(follower.chunks)
+    assert await anext(follower.chunks) == b"2"
+    ended = []
+    first.audience.desert(lambda: ended.append(1))
+    assert ended
+    await leader.chunks.aclose()
+    pieces.put(b"3", None)
+    assert await read(follower) == b"3"
 
 
 async def test_the_upstream_body_is_closed_when_all_are_gone_in_the_middle():
@@ -213,7 +269,7 @@ async def test_memory_is_bounded_and_a_laggard_is_cut_off():
     backend = coalesce(Scripted(Reply(200, SSE, pieces, "a"), whole()), limit=100)
     fast, slow = [await backend.send(call()) for _ in range(2)]
     pieces.put(*[b"x" * 50] * 10, None)
-    flight = fast.chunks.flight
+    flight = slow.chunks.flight
     got = 0
     async for chunk in fast.chunks:
         got += len(chunk)

@@ -1,0 +1,256 @@
+"""One client's connection: requests in, one after another to the application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from proxy.downstream.exchange import Application, Exchange, Scope
+from proxy.downstream.invalid import InvalidHttp, answer
+from proxy.downstream.reader import Reader
+from proxy.downstream.request import Request
+from proxy.downstream.ticker import NEVER, ticker_of
+from proxy.downstream.writer import head
+
+UNREAD_LIMIT = 64 * 1024  # bytes of a body that nobody has taken, at which reading pauses
+QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
+_LINGER = 2.0  # seconds in which a client may read why it was refused
+_NOBODY = Request("GET", "/", b"/", b"", "1.1", [], keep_alive=False, expects=False)
+
+
+class Connection(asyncio.Protocol):
+    """What uvicorn plugs in as its HTTP protocol. Requests are served strictly in order.
+
+    A client that half-closes after its request is told to the application as one that has
+    hung up, because a full close looks the same; what the application still sends goes out.
+    Not here: access log, WebSockets, `limit_concurrency`.
+    """
+
+    head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not config.loaded:
+            config.load()
+        self.loop = _loop or asyncio.get_running_loop()
+        self.deadline = NEVER
+        self.closing = False  # the response under way is the last
+        self.paused = False
+        self.drained: asyncio.Event | None = None  # while the client reads too slowly
+        self._config = config
+        self._keep_alive = config.timeout_keep_alive
+        self.server = server_state
+        self._state = app_state
+        self._application = cast(Application, config.loaded_app)
+        self._reader = Reader()
+        self._current: Exchange | None = None
+        self._queue: deque[Request] = deque()
+        self._refusal: InvalidHttp | None = None  # said when the queue is empty
+        self._deaf = False  # whatever comes is dropped
+        self._ended = False  # the client has said that nothing more will come
+        self._late = False  # the deadline is that of a head
+        self._base: Scope = {}
+
+    # Called by uvicorn.
+
+    def shutdown(self) -> None:
+        """Close when idle, or else after the response under way."""
+        self.closing = True
+        if self._current is None:
+            self.close()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._base = {
+            "type": "http",
+            "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
+            "scheme": "https" if is_ssl(self.transport) else "http",
+            "server": get_local_addr(self.transport),
+            "client": get_remote_addr(self.transport),
+            "root_path": self._config.root_path,
+        }
+        self.deadline = self.loop.time() + self.head_timeout
+        self.server.connections.add(self)  # type: ignore[arg-type]  # a protocol like uvicorn's
+        shortest = min(self._config.timeout_keep_alive, self.head_timeout)
+        ticker_of(self.server, min(1.0, shortest / 8)).start(self.loop)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        if self._deaf:
+            return
+        reader = self._reader
+        error: InvalidHttp | None = None
+        try:
+            reader.feed(data)
+        except InvalidHttp as invalid:
+            error = invalid
+        if reader.begun:
+            self._queue.extend(reader.begun)
+            reader.begun.clear()
+            if self._current is None:
+                self._next()
+        if error is not None:
+            self._refuse(error)
+            return
+        current = self._current
+        if current is None:
+            if reader.in_head and not self._late:
+                self._late = True
+                self.deadline = self.loop.time() + self.head_timeout
+            return
+        if current.waiting:
+            current.wake()
+        request = reader.request
+        if self._queue or (request is not None and request.unread > UNREAD_LIMIT):
+            self.regulate()
+
+    def eof_received(self) -> bool:
+        """Whether to keep the sending half: while somebody may want to read from it."""
+        self._ended = True
+        current = self._current
+        if current is None or not current.request.complete or self._base["scheme"] == "https":
+            return False
+        current.hung_up()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
+        """Tell everybody."""
+        self.server.connections.discard(self)  # type: ignore[arg-type]  # see connection_made
+        self._deaf = True
+        self._queue.clear()
+        self._reader.close()
+        self.resume_writing()
+        if self._current is not None:
+            self._current.lost()
+            self._current = None
+
+    def pause_writing(self) -> None:
+        """Hold the application until the client has read some of what it was sent."""
+        self.drained = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        """Let the application go on."""
+        if self.drained is not None:
+            self.drained.set()
+            self.drained = None
+
+    # Called by the exchange under way.
+
+    def regulate(self) -> None:
+        """Stop or resume reading, by what waits to be taken."""
+        request = self._reader.request
+        full = len(self._queue) >= QUEUE_LIMIT
+        if request is not None and request.unread > UNREAD_LIMIT:
+            full = True
+        if full is not self.paused and not self.transport.is_closing():
+            self.paused = full
+            if full:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    def finished(self, exchange: Exchange) -> None:
+        """The response is complete: go on with the next request, or close."""
+        self.server.total_requests += 1
+        self._current = None
+        if self.transport.is_closing():
+            return
+        if not exchange.keep_alive or self.closing:
+            self._hang_up()
+            return
+        request = exchange.request
+        self._late = not request.complete
+        if self._late:
+            request.drop()
+        self.deadline = self.loop.time() + (self.head_timeout if self._late else self._keep_alive)
+        if self._queue or self._ended or self._refusal is not None:
+            self._next()
+        if self.paused:
+            self.regulate()
+
+    def close(self) -> None:
+        """Send what was written, then close the socket; what takes too long is dropped."""
+        self._deaf = True
+        self.deadline = self.loop.time() + self.head_timeout
+        self.transport.close()
+
+    def expire(self) -> None:
+        """The deadline has passed: of a client that is idle or too slow."""
+        if self._deaf:
+            self.transport.abort()
+        else:
+            self.close()
+
+    # One request after another.
+
+    def _next(self) -> None:
+        if not self._queue:
+            if self._refusal is not None:
+                self._say(self._refusal)
+            else:
+                self.close()
+            return
+        request = self._queue.popleft()
+        if self._ended and not request.complete:
+            self.close()
+            return
+        self.deadline = NEVER
+        self._late = False
+        exchange = self._current = Exchange(self, request, gone=self._ended)
+        tasks = self.server.tasks
+        run = exchange.run(self._application, exchange.scope(self._base, self._state), tasks)
+        tasks.add(self.loop.create_task(run))
+
+    def _refuse(self, error: InvalidHttp) -> None:
+        """Serve the requests that came before what is no HTTP, say so, and close."""
+        self._deaf = True
+        request, current = self._reader.request, self._current
+        broken = request is not None and not request.complete
+        if broken and self._queue:
+            self._queue.pop()
+        elif broken:
+            if current is None or current.started:
+                self.close()
+            else:
+                current.refuse(error)
+            return
+        self._refusal = error
+        if current is None:
+            self._next()
+
+    def _say(self, error: InvalidHttp) -> None:
+        fields, body = answer(error)
+        self.transport.write(head(error.status, fields, _NOBODY, keep_alive=False)[0] + body)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close; where the client still sends, only once it could read the last response.
+
+        Closing a socket with unread bytes resets it, and takes the response with it.
+        """
+        request = self._reader.request
+        sending = self._refusal is not None or not (request is None or request.complete)
+        if not sending or self._ended or not self.transport.can_write_eof():
+            self.close()
+            return
+        self._deaf = True
+        self.deadline = self.loop.time() + _LINGER
+        self.transport.write_eof()
+        if self.paused:
+            self.paused = False
+            self.transport.resume_reading()

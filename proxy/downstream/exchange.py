@@ -1,0 +1,289 @@
+"""One request and its response, as the application sees them: ASGI 3, HTTP only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from proxy.downstream.invalid import answer
+from proxy.downstream.request import Request
+from proxy.downstream.writer import Framing, head
+from proxy.errors import ProxyError
+
+if TYPE_CHECKING:  # a cycle: the connection makes these
+    from proxy.downstream.connection import Connection
+
+Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Application = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    Awaitable[None],
+]
+
+ON_DISCONNECT = "penstock.on_disconnect"
+_JOINED = 64 * 1024  # up to here copying a body behind its head is cheaper than a second buffer
+
+log = logging.getLogger("penstock.downstream")
+
+
+class Exchange:
+    """Owns the response until it is complete; `over` once nothing more can be sent.
+
+    The head waits for the first piece of the body, and goes out with it in one write; but
+    no longer than the current turn of the loop.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_flush",
+        "_framing",
+        "_gone",
+        "_head",
+        "_left",
+        "_listener",
+        "_news",
+        "_taken",
+        "_transport",
+        "complete",
+        "keep_alive",
+        "over",
+        "request",
+        "waiting",
+    )
+
+    def __init__(self, connection: Connection, request: Request, *, gone: bool) -> None:
+        self.request = request
+        self.complete = False
+        self.over = False
+        self.keep_alive = request.keep_alive
+        self.waiting = False  # somebody waits in `receive`
+        self._connection = connection
+        self._transport = connection.transport
+        self._gone = gone  # the client has hung up, or half of it has
+        self._taken = False  # the application has been given the whole body
+        self._news: asyncio.Event | None = None
+        self._listener: Callable[[], None] | None = None
+        self._framing: Framing | None = None  # once the response has started
+        self._left = 0  # bytes of a body of declared length
+        self._head = b""  # while it waits
+        self._flush: asyncio.Handle | None = None
+
+    def scope(self, base: Scope, state: dict[str, Any]) -> Scope:
+        """The ASGI scope; `base` is what the connection's requests have in common."""
+        request = self.request
+        root: str = base["root_path"]
+        raw_path = request.raw_path
+        return {
+            **base,
+            "http_version": request.version,
+            "method": request.method,
+            "path": root + request.path if root else request.path,
+            "raw_path": root.encode("ascii") + raw_path if root else raw_path,
+            "query_string": request.query,
+            "headers": request.headers,
+            "state": state.copy(),
+            "extensions": {ON_DISCONNECT: self.on_disconnect},
+        }
+
+    async def run(self, application: Application, scope: Scope, tasks: set[Any]) -> None:
+        """Call the application, and end the response if it did not."""
+        try:
+            await application(scope, self.receive, self.send)
+            if not (self.complete or self.over):
+                self._abandoned()
+        except asyncio.CancelledError:
+            self.cut()
+            raise
+        except Exception as error:  # noqa: BLE001 - the application's; a client must hear of it
+            # Its message may quote a prompt; where it happened does not.
+            *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+            where = frame.f_code.co_filename
+            log.error("%s in %s:%d", type(error).__name__, where, line)
+            self._fail()
+        finally:
+            tasks.discard(asyncio.current_task())
+
+    # What the application calls.
+
+    async def receive(self) -> Message:
+        """The next piece of the body; `http.disconnect` once there is nobody or no need."""
+        request = self.request
+        while not (self.complete or self.over):
+            if request.parts or (request.complete and not self._taken):
+                self._taken = request.complete
+                message = {"type": "http.request", "body": request.take()}
+                message["more_body"] = not request.complete
+                if self._connection.paused:
+                    self._connection.regulate()
+                return message
+            if self._gone:
+                break
+            await self._wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take the head, or a piece of the body; waits while the client reads too slowly.
+
+        Once the client has gone, nothing happens. Raises `RuntimeError` for a message out
+        of turn, `ValueError` for a head that cannot be written.
+        """
+        if self.over:
+            return
+        kind = message["type"]
+        if kind == "http.response.body" and self._framing is not None and not self.complete:
+            if (drained := self._connection.drained) is not None:
+                await drained.wait()
+                if self.over:
+                    return
+            self._write(message.get("body", b""), more=message.get("more_body", False))
+        elif kind == "http.response.start" and self._framing is None:
+            self._start(message["status"], message.get("headers", ()))
+        else:
+            raise RuntimeError(f"{kind} is out of turn")
+
+    def on_disconnect(self, listener: Callable[[], None] | None) -> None:
+        """Have `listener` called, once, if the client goes before the response is complete.
+
+        None takes it back. It is called by the loop, at the next turn if the client has
+        gone already.
+        """
+        self._listener = listener
+        if self._gone:
+            self._tell()
+
+    # What the connection calls.
+
+    def wake(self) -> None:
+        """Something has changed for whoever waits in `receive`."""
+        self.waiting = False
+        if self._news is not None:
+            self._news.set()
+
+    def hung_up(self) -> None:
+        """The client will send no more; it may still read."""
+        self._gone = True
+        self._tell()
+        self.wake()
+
+    def lost(self) -> None:
+        """The connection has gone."""
+        if self.complete:
+            return
+        self.over = True
+        self._stop_flush()
+        self.hung_up()
+
+    @property
+    def started(self) -> bool:
+        """Whether the client may have got some of the response."""
+        return self._framing is not None and not self._head
+
+    # The response.
+
+    def _start(self, status: int, fields: Any) -> None:
+        connection, request = self._connection, self.request
+        keep_alive = self.keep_alive and not connection.closing
+        if request.expects and not request.complete:
+            # Whether the client will send the body now is its own guess (RFC 9110, 10.1.1).
+            keep_alive = False
+        if defaults := connection.server.default_headers:
+            fields = [*defaults, *fields]
+        written = head(status, fields, request, keep_alive=keep_alive)
+        self._head, self._framing, self._left, self.keep_alive = written
+        self._flush = connection.loop.call_soon(self._flush_head)
+
+    def _write(self, body: bytes, *, more: bool) -> None:
+        framing = self._framing
+        if framing is Framing.LENGTH:
+            left = self._left = self._left - len(body)
+            if left < 0 or (left and not more):
+                log.error("a response had not the content-length that it was declared with")
+                self.cut()
+                return
+        elif framing is Framing.CHUNKED:
+            end = b"" if more else b"0\r\n\r\n"
+            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+        elif framing is Framing.NONE:
+            body = b""
+        if body or not more:
+            self._out(body)
+        if not more:
+            self.complete = True
+            self._listener = None
+            self.wake()
+            self._connection.finished(self)
+
+    def _out(self, body: bytes) -> None:
+        """Write a piece of the body, and the head where it still waits."""
+        if lines := self._head:
+            self._stop_flush()
+            if len(body) <= _JOINED:
+                self._transport.write(lines + body)
+            else:
+                self._transport.writelines((lines, body))
+        elif body:
+            self._transport.write(body)
+
+    def _flush_head(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def _stop_flush(self) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        self._head = b""
+
+    def _abandoned(self) -> None:
+        """The application has returned without completing its response."""
+        if self._framing is None:
+            log.error("the application returned without an answer")
+            self._fail()
+        else:
+            self.cut()
+
+    def _fail(self) -> None:
+        """Answer with an error, or break off if the client has got some of the response."""
+        if self.complete or self.over:
+            return
+        if self.started:
+            self.cut()
+        else:
+            self.refuse(ProxyError("Penstock failed; its log says where"))
+
+    def refuse(self, error: ProxyError) -> None:
+        """Answer with an error instead of a response; the connection then closes."""
+        self._stop_flush()
+        self.keep_alive = False
+        fields, body = answer(error)
+        self._start(error.status, fields)
+        self._write(body, more=False)
+        self.over = True
+
+    def cut(self) -> None:
+        """Close the connection: the client learns from it that the response is broken."""
+        if not self.complete:
+            self._stop_flush()
+            self.over = True
+            self.wake()
+            self._connection.close()
+
+    async def _wait(self) -> None:
+        """Wait for news of the request, whose client may wait to be asked for the body."""
+        if self.request.expects and not self.started:
+            self.request.expects = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._news is None:
+            self._news = asyncio.Event()
+        self._news.clear()
+        self.waiting = True
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self._connection.loop.call_soon(listener)
