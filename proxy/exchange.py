@@ -171,10 +171,10 @@ class Exchange:
         """Whether a cache has asked to keep this reply."""
         if reply.backend != self._call.backends[0]:
             return False
-        return any(
-            row.mode == "on" and row.policy.startswith("cache.") and row.step.memo is not None
-            for row in self._plan.rows
-        )
+        for row in self._plan.rows:
+            if row.mode == "on" and row.step.memo is not None and row.policy.startswith("cache."):
+                return True
+        return False
 
     def _receipt(
         self, backend: str, usage: Usage | None, *, stored: bool | None = None

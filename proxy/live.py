@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import msgspec
 
-from policies.base.ports import Store
 from proxy.books import Books
 from proxy.config import Config
 from proxy.errors import ConfigError
 from proxy.generation import Generation
-from proxy.stores.bound import bind
+from proxy.stores.bound import BoundStore
 from proxy.stores.tier import Tier
 
 log = logging.getLogger("penstock.live")
@@ -73,17 +72,18 @@ class Live:
         """The current generation, kept open until it is released."""
         generation = self.current
         generation.leases += 1
-        self.resources.books.metrics.in_flight(1)
+        self._flying(1)
         return generation
 
     def release(self, generation: Generation) -> None:
         """A request has ended."""
         generation.leases -= 1
-        self.resources.books.metrics.in_flight(-1)
+        self._flying(-1)
 
     async def start(self) -> None:
         """Build the first generation; raises `ConfigError`."""
         self._resources = await self._open()
+        self._flying = self._resources.books.metrics.in_flight
         self._current = await self._build(self._load())
         self._spawn(self._watch_file())
         self._spawn(self._watch_loop())
@@ -92,7 +92,8 @@ class Live:
 
     async def _build(self, config: Config) -> Generation:
         try:
-            generation = Generation(config, self._bind, self.resources.books)
+            store = partial(BoundStore, self.resources.store)
+            generation = Generation(config, store, self.resources.books)
         except Exception as error:
             raise ConfigError([f"a backend cannot be set up: {error}"]) from error
         try:
@@ -101,9 +102,6 @@ class Live:
             await generation.aclose()
             raise ConfigError([f"a policy cannot be set up: {error}"]) from error
         return generation
-
-    def _bind(self, space: str, tenant: str) -> Store:
-        return bind(self.resources.store, space, tenant)
 
     async def reload(self) -> list[str]:
         """Swap to the configuration as it is now; the problems, if it cannot be used."""

@@ -17,7 +17,7 @@ Scope = MutableMapping[str, Any]
 
 async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """A complete reply; `content-length` is added where it is missing and allowed."""
-    if status >= 200 and status != 204 and not any(n == b"content-length" for n, _ in headers):
+    if status >= 200 and status != 204 and b"content-length" not in [name for name, _ in headers]:
         headers = (*headers, (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

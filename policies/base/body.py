@@ -20,11 +20,12 @@ class Body:
     parser's depth) is forwarded as it came, never edited and never a cache key.
     """
 
-    __slots__ = ("_digests", "_doc", "_parsed", "raw", "wire")
+    __slots__ = ("_digests", "_doc", "_parsed", "memo", "raw", "wire")
 
     def __init__(self, raw: bytes, wire: bytes | None = None) -> None:
         self.raw = raw
         self.wire = raw if wire is None else wire
+        self.memo: tuple[object, object] = (None, None)  # `fingerprint`'s: for whom, and what
         self._parsed: Parsed | None = None
         self._doc: dict[str, Any] | None = None
         self._digests: dict[frozenset[str], bytes | None] = {}

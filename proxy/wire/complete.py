@@ -14,6 +14,7 @@ from proxy.wire.document import dicts, read, skim
 from proxy.wire.encoding import decode
 from proxy.wire.texts import texts
 from proxy.wire.usage import usage_of, usage_of_chunks
+from proxy.wire.usual import usage_of_usual
 
 __all__ = ["Finding", "decode", "inspect"]
 
@@ -46,6 +47,10 @@ def inspect(dialect: Dialect, headers: Headers, body: bytes, stream: bool) -> Fi
     """
     if dialect is Dialect.OPAQUE:
         return Finding(False, None, [], "replies of this endpoint are not read")
+    if dialect is Dialect.CHAT and not stream and _media_type(headers) == b"application/json":
+        usual = usage_of_usual(body)
+        if usual is not None:
+            return Finding(True, usual, [], "")
     look = skim if dialect in _FINISHED else read
     if stream and dialect is not Dialect.EMBEDDINGS:
         events = sse.events(body)
@@ -72,8 +77,10 @@ def _documents(
 
 
 def _media_type(headers: Headers) -> bytes:
-    value = next((value for name, value in headers if name == b"content-type"), b"")
-    return value.partition(b";")[0].strip().lower()
+    for name, value in headers:
+        if name == b"content-type":
+            return value.partition(b";")[0].strip().lower()
+    return b""
 
 
 def _plain_faults(dialect: Dialect, docs: list[dict[str, Any]]) -> Iterator[str]:

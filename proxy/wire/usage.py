@@ -64,6 +64,17 @@ def fields(dialect: Dialect, usage: Usage) -> dict[str, Any]:
     }
 
 
+def split(total_input: int, read: int, write: int, output: int, total: int) -> Usage | None:
+    """OpenAI's counts by the price they pay; None when they contradict each other."""
+    if read > total_input:
+        return None
+    # OpenAI reports writes "unadjusted", so they may overlap with what was read.
+    write = min(write, total_input - read)
+    # Gemini and xAI leave thinking out of the output, yet bill it and count it in the total.
+    output = max(output, total - total_input)
+    return Usage(total_input - read - write, read, write, output)
+
+
 def _normal(dialect: Dialect, usage: Any) -> Usage | None:
     if not isinstance(usage, dict) or dialect is Dialect.OPAQUE:
         return None
@@ -91,14 +102,11 @@ def _parts(usage: dict[str, Any], asked: str, answered: str) -> Usage:
         raise _MalformedError
     read = _count(details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens")
     write = _count(details, "cache_write_tokens")
-    if read > total_input:
+    output, total = _count(usage, answered), _count(usage, "total_tokens")
+    found = split(total_input, read, write, output, total)
+    if found is None:
         raise _MalformedError
-    # OpenAI reports writes "unadjusted", so they may overlap with what was read.
-    write = min(write, total_input - read)
-    output = _count(usage, answered)
-    # Gemini and xAI leave thinking out of the output, yet bill it and count it in the total.
-    output = max(output, _count(usage, "total_tokens") - total_input)
-    return Usage(uncached=total_input - read - write, read=read, write=write, output=output)
+    return found
 
 
 def _count(usage: dict[str, Any], name: str, absent: int | None = 0) -> int:
