@@ -208,7 +208,7 @@ class Flight:
         self.close()
         if self._readers:
             self.take_over()
-        elif not self.done and self._pump is None and self._chunks is not None:
+        elif self._pump is None and self._chunks is not None:
             await self._chunks.aclose()
 
 
