@@ -45,11 +45,13 @@ class ExactCache(Base):
             return Skip("not strict JSON")
         mode = call.controls.cache
         if mode is CacheMode.REFRESH:
-            return Skip("refresh", memo=key)
+            return Skip("refresh", key, self.settings.max_entry)
         found = await self._find(key, call, view)
         if found is not None:
             return found
-        return Skip("miss", memo=None if mode is CacheMode.READ_ONLY else key)
+        if mode is CacheMode.READ_ONLY:
+            return Skip("miss")
+        return Skip("miss", key, self.settings.max_entry)
 
     def _unfit(self, call: Call) -> str | None:
         """Why the cache must leave this request alone, if it must."""

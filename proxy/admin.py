@@ -31,7 +31,7 @@ def pages(live: Live) -> FastAPI:
 
     @app.exception_handler(StoreError)
     async def store_failed(_: Request, error: StoreError) -> JSONResponse:
-        return _refusal(_StoreFailed(str(error)))
+        return _refusal(_StoreDownError(str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -51,7 +51,7 @@ class _NoPage(BadRequest):
     code = "not_found"
 
 
-class _StoreFailed(ProxyError):
+class _StoreDownError(ProxyError):
     status = 503
     code = "store_unavailable"
 
@@ -72,7 +72,9 @@ def _guard(live: Live) -> Any:
     async def admitted(request: Request) -> None:
         """Only this machine, or the holder of the admin key."""
         credential = tuple(pair for pair in request.scope["headers"] if pair[0] in _CREDENTIALS)
-        peer = request.client.host if request.client else None
+        # Behind a reverse proxy on this machine everybody's connection is a local one.
+        relayed = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        peer = request.client.host if request.client and not relayed else None
         if not live.current.clients.admits(peer, credential):
             raise Unauthorized("this page is for this machine, or for the admin key")
 

@@ -119,10 +119,11 @@ def serve(
         sock = listen(host, port)
     except OSError as error:
         _fail(f"cannot listen on {host}:{port}: {error.strerror}", 1)
-    _greet(settings, host, sock.getsockname()[1])
-    if workers == 1:
-        raise typer.Exit(1 if run_one(config, settings, sock) else 0)
-    raise typer.Exit(Supervisor(config, settings, sock).run(workers))
+    with sock:
+        _greet(settings, host, sock.getsockname()[1])
+        if workers == 1:
+            raise typer.Exit(1 if run_one(config, settings, sock) else 0)
+        raise typer.Exit(Supervisor(config, settings, sock).run(workers))
 
 
 def _greet(settings: Config, host: str, port: int) -> None:

@@ -29,9 +29,11 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach `host`, a name or an address."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host.lower() == "localhost"
+    # A socket for both families shows 127.0.0.1 as ::ffff:127.0.0.1.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _digits(value: Any) -> Any:

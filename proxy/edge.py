@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
@@ -88,7 +89,8 @@ async def read_call(
     if dialect is Dialect.OPAQUE:
         length = _declared(scope)
         upload = Upload(receive, length) if length != 0 else None
-        model = target[len("models/") :] if target.startswith("models/") else ""
+        if target.startswith("models/"):
+            model = unquote(target[len("models/") :].partition("?")[0])
     else:
         limit = generation.config.limits.body
         wire = await _whole(scope, receive, limit)

@@ -23,6 +23,7 @@ from proxy.receipt import cache_word
 
 _DECISION = {Skip: "skip", Edit: "edit", Send: "send", Answer: "answer", Refuse: "refuse"}
 _NOTHING = Usage()
+_FREE = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})  # nobody bills for these
 _LONGEST_WHY = 200
 
 
@@ -94,7 +95,8 @@ def entry_of(plan: Plan, outcome: Outcome, price: Price, started: float) -> Ledg
     if usage is None and isinstance(final, Answer):
         usage = final.recording.usage
     free = isinstance(final, Answer) or outcome.collapsed
-    tokens, usd, each = _worth(usage, price, unpaid=outcome.status >= 400)
+    unpaid = outcome.status >= 400 or plan.call.method in _FREE
+    tokens, usd, each = _worth(usage, price, unpaid=unpaid)
     removed = _removed(plan.rows) if usage is not None else 0
     tokens_before = tokens + removed
     usd_direct = None if usd is None else usd + removed * each
@@ -139,7 +141,7 @@ def entry_of(plan: Plan, outcome: Outcome, price: Price, started: float) -> Ledg
 
 
 def _worth(usage: Usage | None, price: Price, *, unpaid: bool) -> tuple[int, float | None, float]:
-    """Tokens, USD, and USD of one input token. A failed request without usage cost nothing."""
+    """Tokens, USD, and USD of one input token. Without usage, what is `unpaid` cost nothing."""
     if usage is None:
         return 0, 0.0 if unpaid else None, 0.0
     tokens = usage.uncached + usage.read + usage.write + usage.output

@@ -17,7 +17,7 @@ from policies.base.call import CacheMode, Call
 from policies.base.plan import Outcome, Plan
 from policies.base.ports import Backend
 from policies.base.reply import Recording, Reply
-from policies.base.step import Answer, Refuse
+from policies.base.step import Answer, Refuse, Skip
 from policies.base.usage import Usage
 from proxy.engine import Engine, Pipeline
 from proxy.errors import ProxyError, Refused, UpstreamError
@@ -151,7 +151,7 @@ class Exchange:
             finding = await self._tee.finding(self._call.dialect, reply, stream=False)
             recording = self._tee.recording(reply, finding, stream=False)
             self._overhead += perf_counter() - back
-            stored = recording is not None and self._will_store(reply)
+            stored = recording is not None and self._will_store(reply, len(recording.body))
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
             await send_whole(self._send, reply.status, head, whole)
         await self._settle(reply, finding, recording)
@@ -167,12 +167,12 @@ class Exchange:
             feed(chunk)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _will_store(self, reply: Reply) -> bool:
-        """Whether a cache has asked to keep this reply."""
+    def _will_store(self, reply: Reply, size: int) -> bool:
+        """Whether a policy has asked to keep this reply."""
         if reply.backend != self._call.backends[0]:
             return False
         for row in self._plan.rows:
-            if row.mode == "on" and row.step.memo is not None and row.policy.startswith("cache."):
+            if row.mode == "on" and isinstance(row.step, Skip) and size <= row.step.keeps:
                 return True
         return False
 

@@ -66,6 +66,7 @@ _TOGETHER = (512, 64, 8, 1)  # rows per statement
 def connect(path: Path) -> sqlite3.Connection:
     """The ledger, created or migrated if need be. Raises `OSError` or `sqlite3.Error`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # for its owner only, like the store
     db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")

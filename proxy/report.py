@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,8 +15,10 @@ from proxy.ledger import VERSION
 
 if TYPE_CHECKING:  # only `penstock report` draws tables
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
+_WIDE = 160  # columns
 By = Literal["policy", "model", "tenant", "day"]
 
 
@@ -169,31 +172,39 @@ def _line(name: str, sums: Any) -> Line:
 def show(found: Report, console: Console | None = None) -> None:
     """Print tables to the terminal, or to `console`."""
     from rich.console import Console  # noqa: PLC0415 - only `penstock report` needs it
-    from rich.table import Table  # noqa: PLC0415 - same
 
-    console = console or Console()
+    # A file or a pipe has no width that numbers would have to be cut to.
+    console = console or Console(width=None if sys.stdout.isatty() else _WIDE)
     if found.note:
         console.print(found.note, markup=False)
         return
     lines = [line for line in found.lines if isinstance(line, Line)]
-    table = Table(title="Requests" if found.by == "policy" else f"Requests by {found.by}")
+    title = "Requests" if found.by == "policy" else f"Requests by {found.by}"
     heads = ["", "requests", "hits", "tokens in", "cached", "tokens out", "tokens saved"]
-    for head in [*heads, "USD", "direct", "saved", "%"]:
-        table.add_column(head, justify="right" if head else "left")
+    table = _table(title, [*heads, "USD", "direct", "saved", "%"])
     for line in [*lines, found.total]:
         table.add_row(_safe(line.name), *_cells(line))
     console.print(table)
     if found.by == "policy":
-        policies = Table(title="By policy")
         heads = ["", "applied", "skipped", "tokens saved", "USD saved", "would save", "p50 ms"]
-        for head in heads:
-            policies.add_column(head, justify="right" if head else "left")
+        policies = _table("By policy", heads)
         for policy in found.lines:
             if isinstance(policy, PolicyLine):
                 policies.add_row(_safe(policy.name), *_policy_cells(policy))
         console.print(policies)
     if found.total.unpriced:
         console.print(f"{found.total.unpriced:,} requests have no known price and no dollars here.")
+
+
+def _table(title: str, heads: list[str]) -> Table:
+    """An empty table that folds long cells: a number cut short would be another number."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only `penstock report` needs it
+    from rich.table import Table  # noqa: PLC0415 - same
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for head in heads:
+        table.add_column(head, justify="right" if head else "left", overflow="fold")
+    return table
 
 
 def _cells(line: Line) -> list[str]:

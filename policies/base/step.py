@@ -10,10 +10,14 @@ from policies.base.reply import Recording
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """Leave the request as it is."""
+    """Leave the request as it is.
+
+    `keeps`: the bytes of the largest reply that the policy would store, once it is there.
+    """
 
     why: str
     memo: object = None
+    keeps: int = 0
 
 
 class Edit(msgspec.Struct, frozen=True):

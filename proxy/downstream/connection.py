@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Tell everybody."""
-        self.server.connections.discard(self)  # type: ignore[arg-type]  # see connection_made
+        self.server.connections.discard(self)  # see connection_made
         self._deaf = True
         self._queue.clear()
         self._reader.close()
@@ -175,8 +175,7 @@ class Connection(asyncio.Protocol):
             return
         request = exchange.request
         self._late = not request.complete
-        if self._late:
-            request.drop()
+        request.drop()  # what the application did not read, nobody will
         self.deadline = self.loop.time() + (self.head_timeout if self._late else self._keep_alive)
         if self._queue or self._ended or self._refusal is not None:
             self._next()

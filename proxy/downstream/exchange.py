@@ -114,7 +114,7 @@ class Exchange:
         while not (self.complete or self.over):
             if request.parts or (request.complete and not self._taken):
                 self._taken = request.complete
-                message = {"type": "http.request", "body": request.take()}
+                message: Message = {"type": "http.request", "body": request.take()}
                 message["more_body"] = not request.complete
                 if self._connection.paused:
                     self._connection.regulate()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, TypeVarTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, TypeVarTuple
 
 from policies.base.ports import Entry
 from proxy.stores.tier import Match, Purge, Shared, Slot, StoreError
@@ -84,17 +84,23 @@ class GuardedTier:
             await self._try(self._writes, None, self._tier.aclose)
             self._ready = False
 
-    async def get(self, slot: Slot) -> Entry | None:
+    def lacks(self, slot: Slot) -> bool:
+        """Whether it is known at once that there is no entry."""
+        return not self._ready or self._tier.lacks(slot)
+
+    # These hand on the coroutine of `_try`: one of their own would cost each request.
+
+    def get(self, slot: Slot) -> Coroutine[Any, Any, Entry | None]:
         """The live entry; None too where the tier fails."""
-        return await self._try(self._reads, None, self._tier.get, slot)
+        return self._try(self._reads, None, self._tier.get, slot)
 
-    async def put(self, slot: Slot, entry: Entry) -> None:
+    def put(self, slot: Slot, entry: Entry) -> Coroutine[Any, Any, None]:
         """Keep the entry, or lose it."""
-        await self._try(self._writes, None, self._tier.put, slot, entry)
+        return self._try(self._writes, None, self._tier.put, slot, entry)
 
-    async def delete(self, slot: Slot) -> None:
+    def delete(self, slot: Slot) -> Coroutine[Any, Any, None]:
         """Forget the entry, unless the tier fails."""
-        await self._try(self._writes, None, self._tier.delete, slot)
+        return self._try(self._writes, None, self._tier.delete, slot)
 
     async def purge(self, match: Match) -> int:
         """Remove what fits. Raises `StoreError` where that could not be done."""

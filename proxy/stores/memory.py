@@ -31,19 +31,31 @@ class MemoryTier:
         """Nothing to let go."""
 
     async def get(self, slot: Slot) -> Entry | None:
+        """See `find`."""
+        return self.find(slot)
+
+    async def put(self, slot: Slot, entry: Entry) -> None:
+        """See `keep`."""
+        self.keep(slot, entry)
+
+    async def delete(self, slot: Slot) -> None:
+        """See `drop`."""
+        self.drop(slot)
+
+    def find(self, slot: Slot) -> Entry | None:
         """The live entry, which thereby becomes the most recently used."""
         entry = self._entries.get(slot)
         if entry is None:
             return None
         if 0 < entry.expires <= time.time():
-            self._drop(slot)
+            self.drop(slot)
             return None
         self._entries.move_to_end(slot)
         return entry
 
-    async def put(self, slot: Slot, entry: Entry) -> None:
+    def keep(self, slot: Slot, entry: Entry) -> None:
         """Keep the entry if it is not larger than an eighth of the bound."""
-        self._drop(slot)
+        self.drop(slot)
         cost = _cost(slot, entry)
         if cost > self._bound // LARGEST:
             return
@@ -53,9 +65,11 @@ class MemoryTier:
             oldest, evicted = self._entries.popitem(last=False)
             self._bytes -= _cost(oldest, evicted)
 
-    async def delete(self, slot: Slot) -> None:
+    def drop(self, slot: Slot) -> None:
         """Forget the entry, if there is one."""
-        self._drop(slot)
+        entry = self._entries.pop(slot, None)
+        if entry is not None:
+            self._bytes -= _cost(slot, entry)
 
     async def purge(self, match: Match) -> int:
         """Remove what is there now and fits."""
@@ -74,16 +88,11 @@ class MemoryTier:
         for seen, (slot, entry) in enumerate(list(self._entries.items()), start=1):
             meant = purge.took(slot, entry) if late else purge.match.fits(slot, entry, purge.at)
             if meant and self._entries.get(slot) is entry:
-                self._drop(slot)
+                self.drop(slot)
                 removed += 1
             if seen % _PAUSE == 0:
                 await asyncio.sleep(0)
         return removed
-
-    def _drop(self, slot: Slot) -> None:
-        entry = self._entries.pop(slot, None)
-        if entry is not None:
-            self._bytes -= _cost(slot, entry)
 
 
 def _cost(slot: Slot, entry: Entry) -> int:

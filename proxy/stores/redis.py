@@ -77,6 +77,10 @@ class RedisTier:
         if client is not None:
             await client.aclose()
 
+    def lacks(self, slot: Slot) -> bool:  # noqa: ARG002 - the port's
+        """Only Redis knows."""
+        return False
+
     async def get(self, slot: Slot) -> Entry | None:
         """The live entry; one that does not fit its seal is deleted."""
         async with asyncio.timeout(self._budget):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -19,9 +19,11 @@ from typing import TypeVar
 from policies.base.ports import Entry
 from proxy.stores import sqlite_rows as rows
 from proxy.stores.memory import LARGEST
+from proxy.stores.presence import bits_for
 from proxy.stores.sqlite_file import SqliteFile, is_damage, open_file, set_aside
-from proxy.stores.tier import Match, Purge, Slot, StoreError, live, seal
-from proxy.stores.write_behind import Batch, Write, WriteBehind
+from proxy.stores.sqlite_presence import rebuild
+from proxy.stores.tier import Match, Purge, Slot, StoreError, digest, live, seal
+from proxy.stores.write_behind import GONE, Batch, Write, WriteBehind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,7 +44,6 @@ class SqliteTier:
         self._pause = tend
         self._file: SqliteFile
         self._reader: ThreadPoolExecutor
-        self._loop: asyncio.AbstractEventLoop
         self._behind: WriteBehind | None = None
 
     async def setup(self) -> None:
@@ -50,11 +51,11 @@ class SqliteTier:
 
         Raises `OSError` or `sqlite3.Error` when there can be none; may be called again.
         """
-        self._file = await asyncio.to_thread(open_file, self._path)
-        self._loop = asyncio.get_running_loop()
+        self._file = await asyncio.to_thread(open_file, self._path, bits_for(self._bound))
         self._reader = ThreadPoolExecutor(1, "penstock-store-read")
         limit = min(32 * _MIB, max(self._bound // 4, _MIB))
         self._behind = WriteBehind(self._write, self._tend, limit, self._pause)
+        self._behind.start()
 
     async def aclose(self) -> None:
         """Write what is queued and close the file."""
@@ -71,25 +72,36 @@ class SqliteTier:
         if behind.failure is not None:
             raise behind.failure
 
+    def lacks(self, slot: Slot) -> bool:
+        """Whether it is known at once that there is no entry."""
+        behind = self._behind
+        if behind is None:
+            return False
+        key = digest(slot)
+        # In this order: a row leaves the queue once its bits are set.
+        return behind.find(key) is None and not self._file.may_hold(key)
+
     async def get(self, slot: Slot) -> Entry | None:
-        """The live entry. Absence is found out at once, a value is read in a thread."""
-        queued = self._opened().find(slot)
+        """The live entry, read in a thread where it may be on disk."""
+        key = digest(slot)
+        queued = self._opened().find(key)
         if queued is not None:
-            return live(queued.entry, time.time())
-        if not self._has(slot):
+            return live(queued, time.time())
+        if not self._file.may_hold(key):
             return None
         return await self._read(lambda file: self._load(file, slot))
 
     async def put(self, slot: Slot, entry: Entry) -> None:
         """Queue the entry. Raises the error that lost the writes before it, if one did."""
         if len(entry.value) <= self._bound // LARGEST:
-            self._queue(slot, Write(entry, seal(slot, entry)))
+            # Here rather than by the writing thread, which gets the interpreter too rarely.
+            self._queue((slot, entry, seal(slot, entry)))
         elif self._bound:
-            self._queue(slot, Write(None, b""))
+            self._queue((slot, GONE, b""))
 
     async def delete(self, slot: Slot) -> None:
         """Queue the deletion."""
-        self._queue(slot, Write(None, b""))
+        self._queue((slot, GONE, b""))
 
     async def purge(self, match: Match) -> int:
         """Remove what fits, here and by way of `purges` in all other processes."""
@@ -103,7 +115,7 @@ class SqliteTier:
 
     async def purges(self) -> list[Purge]:
         """Purges made by any process since the last call."""
-        if not await self._read(SqliteFile.in_place):
+        if not await self._read(SqliteFile.in_order):
             await asyncio.wrap_future(self._opened().call(self._follow))
         return await self._read(_news)
 
@@ -112,19 +124,11 @@ class SqliteTier:
             raise StoreError("the store is not open")
         return self._behind
 
-    def _queue(self, slot: Slot, write: Write) -> None:
+    def _queue(self, write: Write) -> None:
         behind = self._opened()
-        behind.put(slot, write)
+        behind.put(digest(write[0]), write)
         if behind.failure is not None:
             raise StoreError(f"writes are being lost: {behind.failure}") from behind.failure
-
-    def _has(self, slot: Slot) -> bool:
-        file = self._file
-        try:
-            return rows.has(file.peek, slot)
-        except sqlite3.DatabaseError as error:
-            self._report(file, error)
-            raise
 
     async def _read(self, job: Callable[[SqliteFile], T]) -> T:
         self._opened()
@@ -168,6 +172,20 @@ class SqliteTier:
 
     def _tend(self) -> None:
         self._on_file(lambda file: _tend(file, self._bound))
+        if self._file.presence is None:
+            self._file.look()
+        self._renew()
+
+    def _renew(self) -> None:
+        """Begin to make the filter anew, if that is due."""
+        file = self._file
+        if file.presence is not None and file.presence.is_due(lambda: rows.count(file.write)):
+            self._go_on(file, rebuild(file.presence, file.write))
+
+    def _go_on(self, file: SqliteFile, steps: Iterator[bool]) -> None:
+        """Take a step, and the next after the writes that came in meanwhile."""
+        if file is self._file and self._on_file(lambda _: next(steps, False)):
+            self._opened().call(lambda: self._go_on(file, steps))
 
     def _replace(self, file: SqliteFile, error: Exception) -> None:
         if file is self._file:
@@ -175,35 +193,48 @@ class SqliteTier:
             self._follow()
 
     def _follow(self) -> None:
-        """Open the file that took the place of the one that is open."""
+        """Open the files that took the place of those that are open."""
         old = self._file
         if not old.in_place():
-            self._file = open_file(self._path)
+            self._file = open_file(self._path, bits_for(self._bound))
             # Each by the thread that uses it: a connection closed in use can crash us.
             old.write.close()
             self._reader.submit(old.read.close)
-            self._loop.call_soon_threadsafe(old.peek.close)
+        elif old.presence is not None and not old.presence.in_place():
+            old.look()
+            if old.presence is not None:  # what we wrote meanwhile is not in it
+                old.presence.doubt()
+        self._renew()
 
 
 def _write(file: SqliteFile, batch: Batch, bound: int) -> None:
-    with rows.transaction(file.write):
-        # A purge that another process made while the batch was waiting holds for it too.
+    gone = [key for key, (_, entry, _) in batch.items() if entry is GONE]
+    if gone:
+        rows.delete(file.write, gone)
+    kept = [(key, *write) for key, write in batch.items() if write[1] is not GONE]
+    for start in range(0, len(kept), rows.MOST):
+        _insert(file, kept[start : start + rows.MOST])
+    file.room -= sum(len(entry.value) for _, _, entry, _ in kept)
+    if file.room < 0:
+        file.room = rows.evict(file.write, bound)
+
+
+def _insert(file: SqliteFile, kept: list[tuple[bytes, Slot, Entry, bytes]]) -> None:
+    while kept:
+        with file.adding([key for key, *_ in kept]):
+            if rows.insert(file.write, [rows.row(*each) for each in kept], file.heeded):
+                return
+        # A purge that another process made while these were waiting holds for them too.
         for number, made in rows.purges(file.write, file.heeded):
             file.heeded = number
-            batch = {
-                slot: write
-                for slot, write in batch.items()
-                if write.entry is None or not made.took(slot, write.entry)
-            }
-        rows.write(file.write, batch)
-    rows.evict(file.write, bound)
+            kept = [each for each in kept if not made.took(each[1], each[2])]
 
 
 def _tend(file: SqliteFile, bound: int) -> None:
     for _ in range(_SWEEPS):
         if not rows.sweep(file.write, time.time()):
             break
-    rows.evict(file.write, bound)
+    file.room = rows.evict(file.write, bound)
     rows.shrink(file.write)
 
 

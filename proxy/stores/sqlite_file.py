@@ -9,45 +9,47 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from proxy.stores.presence import Presence
 
 log = logging.getLogger(__name__)
 
 _BUSY = 3.0  # seconds to wait for another process's transaction
 _START = 1.0  # the same while starting, when requests may be waiting for us
+_FORMAT = 2  # of the tables; those of another format are dropped, being only a cache
 _SCHEMA = """
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
-BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- rises with time: eviction goes by it
+    slot BLOB NOT NULL,  -- a digest, since an index of whole keys would be twice as dear to write
     space TEXT NOT NULL,
     tenant TEXT NOT NULL,
-    key BLOB NOT NULL,
     stored REAL NOT NULL,
     expires REAL NOT NULL,
     model TEXT NOT NULL,
     seal BLOB NOT NULL,
     value BLOB NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS slots ON entries (space, tenant, key);
+CREATE UNIQUE INDEX IF NOT EXISTS slots ON entries (slot);
 CREATE INDEX IF NOT EXISTS expiry ON entries (expires) WHERE expires > 0;
 CREATE TABLE IF NOT EXISTS purges (id INTEGER PRIMARY KEY AUTOINCREMENT, purge BLOB NOT NULL);
-COMMIT;
 """
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class SqliteFile:
-    """Three connections: `write` and `read` for a thread each, `peek` for the event loop.
+    """Two connections, for a thread each, and the filter that spares most reads.
 
-    `peek` never waits for a lock. Raises `OSError` or `sqlite3.Error` when the file can
-    be neither opened nor made.
+    `bits` is the least size of the filter. Without one, `presence` is None. Raises `OSError`
+    or `sqlite3.Error` when the file can be neither opened nor made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bits: int) -> None:
         self.path = path
+        self.presence: Presence | None = None
         self.heeded = 0  # id of the last purge that the writing thread has seen
         self.told = 0  # and of the last that the tier has passed on
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,32 +57,61 @@ class SqliteFile:
         self.inode = path.stat().st_ino
         _prepare(path)
         self.write = _connect(path, _BUSY)
+        self.write.execute("PRAGMA cache_size = -8000")  # KiB: writes go all over the index
+        self.write.execute("PRAGMA wal_autocheckpoint = 4000")
         self.read = _connect(path, _BUSY)
-        self.peek = _connect(path, 0)
+        self.room = 0  # bytes that may be written before the bound must be looked to
+        self._bits = bits
+        self._blind = False
+        self.look()
 
     def in_place(self) -> bool:
         """Whether the path still leads to the file that is open."""
+        return _inode(self.path) == self.inode
+
+    def look(self) -> None:
+        """Have the filter that lies beside the file now, or none where that cannot be."""
+        path = self.path.with_suffix(".presence")
         try:
-            return self.path.stat().st_ino == self.inode
-        except FileNotFoundError:
-            return False
+            self.presence = Presence(path, self._bits, self.inode)
+        except (OSError, ValueError) as error:
+            self.presence = None
+            if not self._blind:
+                log.warning("%s: none, so each miss costs a look at the disk: %r", path, error)
+        self._blind = self.presence is None
+
+    def may_hold(self, key: bytes) -> bool:
+        """False when it is certain that no row has this digest. Never raises, reads no disk."""
+        presence = self.presence  # which the writing thread may replace at any time
+        return presence is None or presence.may_hold(key)
+
+    def adding(self, keys: Collection[bytes]) -> AbstractContextManager[None]:
+        """Have the filter tell of rows that are committed inside."""
+        presence = self.presence
+        return contextlib.nullcontext() if presence is None else presence.adding(keys)
+
+    def in_order(self) -> bool:
+        """Whether both files are in place, and the filter, if there can be one, complete."""
+        presence = self.presence
+        sound = presence is None or (presence.in_place() and presence.is_complete())
+        return sound and self.in_place()
 
     def close(self) -> None:
-        """Close all connections, none of which may be in use."""
-        for connection in (self.peek, self.read, self.write):
-            connection.close()
+        """Close both connections, neither of which may be in use."""
+        self.read.close()
+        self.write.close()
 
 
-def open_file(path: Path) -> SqliteFile:
+def open_file(path: Path, bits: int) -> SqliteFile:
     """Open or make the file, in place of a damaged one if need be."""
     before = _inode(path)
     try:
-        return SqliteFile(path)
+        return SqliteFile(path, bits)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
         set_aside(path, before, error)
-        return SqliteFile(path)
+        return SqliteFile(path, bits)
 
 
 def is_damage(error: BaseException) -> bool:
@@ -112,7 +143,10 @@ def _make_private(path: Path) -> None:
 
 
 def _inode(path: Path) -> int | None:
-    return path.stat().st_ino if path.exists() else None
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _connect(path: Path, timeout: float) -> sqlite3.Connection:
@@ -134,7 +168,7 @@ def _prepare(path: Path) -> None:
     with contextlib.closing(_connect(path, _START)) as connection:
         while True:
             try:
-                connection.executescript(_SCHEMA)
+                _lay_out(connection)
                 return
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
@@ -143,3 +177,16 @@ def _prepare(path: Path) -> None:
                 if error.sqlite_errorcode & 0xFF not in _LOCKED or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+        connection.execute("DROP TABLE IF EXISTS entries")
+        connection.execute("DROP TABLE IF EXISTS purges")
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute("COMMIT")

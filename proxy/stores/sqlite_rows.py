@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from functools import cache
+from itertools import chain, repeat
 
 import msgspec
 
 from policies.base.ports import Entry
-from proxy.stores.tier import Match, Purge, Slot, seal
-from proxy.stores.write_behind import Batch
+from proxy.stores.tier import Match, Purge, Slot, digest, seal
 
 _WINDOW = 1000  # rows looked at in one transaction
-_ROWS = 64  # rows in one statement: each statement costs one wait for the interpreter
 _PAGES = 1000  # pages given back in one transaction
 _KEPT_PURGES = 10_000
 _ROOM = 0.05  # share of the bound that an eviction frees beyond need
+Row = tuple[bytes, str, str, float, float, str, bytes, bytes]
+
+# Under a busy event loop every call of SQLite may wait a tenth of a second to get back to
+# Python. So rows are written by few calls, each a transaction of its own: no other process
+# must wait for the lock while we wait for the interpreter.
+MOST = 2048  # rows in one call, a power of two
+_LEAST = 16
+_NONE = (None,) * 8
 _INSERT = (
-    "INSERT OR REPLACE INTO entries"
-    " (space, tenant, key, stored, expires, model, seal, value) VALUES "
+    "INSERT OR REPLACE INTO entries (slot, space, tenant, stored, expires, model, seal, value)"
+    " SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL"
+    " AND (SELECT coalesce(max(id), 0) FROM purges) <= ?"
 )
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @contextmanager
@@ -38,26 +45,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def has(connection: sqlite3.Connection, slot: Slot) -> bool:
-    """Whether a row is there, live or not; reads the index only."""
-    found = connection.execute(
-        "SELECT 1 FROM entries WHERE space = ? AND tenant = ? AND key = ?", slot
-    )
-    return found.fetchone() is not None
-
-
 def load(connection: sqlite3.Connection, slot: Slot) -> tuple[int, Entry | None] | None:
-    """The row's id and its entry; no entry when the row does not fit its seal."""
-    row = connection.execute(
-        "SELECT id, stored, expires, model, seal, value FROM entries"
-        " WHERE space = ? AND tenant = ? AND key = ?",
-        slot,
+    """The row's id and its entry; no entry when the row does not fit its seal or the slot."""
+    found = connection.execute(
+        "SELECT id, space, tenant, stored, expires, model, seal, value FROM entries WHERE slot = ?",
+        (digest(slot),),
     ).fetchone()
-    if row is None:
+    if found is None:
         return None
-    entry = Entry(value=row[5], stored=row[1], expires=row[2], model=row[3])
-    whole = isinstance(entry.value, bytes) and seal(slot, entry) == row[4]
-    return row[0], entry if whole else None
+    row, space, tenant, stored, expires, model, sealed, value = found
+    entry = Entry(value, stored, expires, model)
+    whole = (
+        isinstance(value, bytes)
+        and (space, tenant) == (slot.space, slot.tenant)
+        and seal(slot, entry) == sealed
+    )
+    return row, entry if whole else None
 
 
 def remove(connection: sqlite3.Connection, row: int) -> None:
@@ -65,18 +68,46 @@ def remove(connection: sqlite3.Connection, row: int) -> None:
     connection.execute("DELETE FROM entries WHERE id = ?", (row,))
 
 
-def write(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Insert or delete each slot; belongs in a transaction."""
-    gone = [slot for slot, (entry, _) in batch.items() if entry is None]
-    connection.executemany("DELETE FROM entries WHERE space = ? AND tenant = ? AND key = ?", gone)
-    rows = (
-        (*slot, entry.stored, entry.expires, entry.model, seal_, entry.value)
-        for slot, (entry, seal_) in batch.items()
-        if entry is not None
-    )
-    while chunk := list(islice(rows, _ROWS)):
-        statement = _INSERT + ", ".join([_ROW] * len(chunk))
-        connection.execute(statement, [value for row in chunk for value in row])
+def row(key: bytes, slot: Slot, entry: Entry, sealed: bytes) -> Row:
+    """What `insert` takes; `key` is the digest of the slot."""
+    kept = (entry.stored, entry.expires, entry.model, sealed, entry.value)
+    return (key, slot.space, slot.tenant, *kept)
+
+
+def insert(connection: sqlite3.Connection, entries: Sequence[Row], heeded: int) -> bool:
+    """Put up to `MOST` rows in place of what lies under their keys, in a transaction.
+
+    False, and nothing is done, if there was a purge after the one with the id `heeded`.
+    """
+    size = _LEAST  # rows are filled up to few sizes, so that few statements must be compiled
+    while size < len(entries):
+        size *= 2
+    filling = repeat(_NONE, size - len(entries))
+    values = [*chain.from_iterable(chain(entries, filling)), heeded]
+    return connection.execute(_insert(size), values).rowcount > 0
+
+
+@cache
+def _insert(size: int) -> str:
+    return _INSERT.format(", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * size))
+
+
+def delete(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
+    """Delete what lies under each key, in a transaction."""
+    with transaction(connection):
+        connection.executemany("DELETE FROM entries WHERE slot = ?", [(key,) for key in keys])
+
+
+def digests(connection: sqlite3.Connection, after: bytes) -> list[bytes]:
+    """The next digests in order, in one call: see `MOST`."""
+    text = connection.execute(
+        "SELECT group_concat(hex(slot), '') FROM"
+        " (SELECT slot FROM entries WHERE slot > ? AND length(hex(slot)) = 32"
+        " ORDER BY slot LIMIT ?)",
+        (after, _WINDOW),
+    ).fetchone()[0]
+    found = bytes.fromhex(text or "")
+    return [found[at : at + 16] for at in range(0, len(found), 16)]
 
 
 def purges(connection: sqlite3.Connection, after: int) -> list[tuple[int, Purge]]:
@@ -141,11 +172,19 @@ def sweep(connection: sqlite3.Connection, now: float) -> bool:
     return cursor.rowcount == _WINDOW
 
 
-def evict(connection: sqlite3.Connection, bound: int) -> None:
-    """Remove the longest stored rows until the file's used pages fit the bound (bytes)."""
-    if used(connection) <= bound:
-        return
-    while (over := used(connection) - int(bound * (1 - _ROOM))) > 0:
+def evict(connection: sqlite3.Connection, bound: int) -> int:
+    """Remove the longest stored rows until the file's used pages fit the bound (bytes).
+
+    Returns how many bytes may be written before that must be looked to again.
+    """
+    room = int(bound * _ROOM)
+    if used(connection) > bound:
+        _make_room(connection, bound - room)
+    return room // 2
+
+
+def _make_room(connection: sqlite3.Connection, bound: int) -> None:
+    while (over := used(connection) - bound) > 0:
         freed = last = 0
         oldest = "SELECT id, length(value) FROM entries ORDER BY id LIMIT ?"
         for row, size in connection.execute(oldest, (_WINDOW,)).fetchall():
@@ -166,8 +205,9 @@ def shrink(connection: sqlite3.Connection) -> bool:
 
 def used(connection: sqlite3.Connection) -> int:
     """Bytes of the file that hold something."""
-    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
-    return pages * _pragma(connection, "page_size")
+    pages = "SELECT (page_count - freelist_count) * page_size FROM"
+    sizes = " pragma_page_count, pragma_freelist_count, pragma_page_size"
+    return int(connection.execute(pages + sizes).fetchone()[0])
 
 
 def count(connection: sqlite3.Connection) -> int:

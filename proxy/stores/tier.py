@@ -10,6 +10,8 @@ import msgspec
 
 from policies.base.ports import Entry
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class StoreError(Exception):
     """A tier cannot do what was asked of it."""
@@ -82,6 +84,9 @@ class Tier(Protocol):
 class Shared(Tier, Protocol):
     """A tier that several processes share and through which they hear of purges."""
 
+    def lacks(self, slot: Slot) -> bool:
+        """Whether it is known at once, without waiting, that there is no entry. Never raises."""
+
     async def purges(self) -> list[Purge]:
         """Purges made by any process since this was last asked, oldest first."""
 
@@ -91,13 +96,17 @@ def live(entry: Entry | None, now: float) -> Entry | None:
     return None if entry is None or 0 < entry.expires <= now else entry
 
 
+def digest(slot: Slot) -> bytes:
+    """Sixteen bytes that stand for a slot: no two slots have been found to share them."""
+    return blake2b(_encode(slot), digest_size=16).digest()
+
+
 def seal(slot: Slot, entry: Entry) -> bytes:
     """Eight bytes that bind an entry to its slot.
 
     A torn value, or one that a damaged index or a mixed-up connection hands out under
     another tenant's key, does not fit its seal and is not served.
     """
-    head = msgspec.msgpack.encode((slot, entry.stored, entry.expires, entry.model))
-    digest = blake2b(head, digest_size=8)
-    digest.update(entry.value)
-    return digest.digest()
+    sealed = blake2b(_encode((slot, entry.stored, entry.expires, entry.model)), digest_size=8)
+    sealed.update(entry.value)
+    return sealed.digest()

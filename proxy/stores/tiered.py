@@ -45,29 +45,29 @@ class TieredTier:
 
     async def get(self, slot: Slot) -> Entry | None:
         """The live entry, which is in memory from then on."""
-        entry = await self.memory.get(slot)
-        if entry is not None:
+        entry = self.memory.find(slot)
+        if entry is not None or self.shared.lacks(slot):
             return entry
         removals = self._removals
         entry = await self.shared.get(slot)
         if entry is None:
             return None
-        newer = await self.memory.get(slot)  # put there while we were reading
+        newer = self.memory.find(slot)  # put there while we were reading
         if newer is not None:
             return newer
         if removals == self._removals:
-            await self.memory.put(slot, entry)
+            self.memory.keep(slot, entry)
         return entry
 
     async def put(self, slot: Slot, entry: Entry) -> None:
         """Keep the entry in both tiers."""
-        await self.memory.put(slot, entry)
+        self.memory.keep(slot, entry)
         await self.shared.put(slot, entry)
 
     async def delete(self, slot: Slot) -> None:
         """Forget the entry in both tiers."""
         self._removals += 1
-        await self.memory.delete(slot)
+        self.memory.drop(slot)
         await self.shared.delete(slot)
 
     async def purge(self, match: Match) -> int:

@@ -11,22 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any
 
 from policies.base.ports import Entry
 from proxy.stores.tier import Slot, StoreError
 
-_LINGER = 0.02  # seconds a batch stays open for more
+_LINGER = 0.05  # seconds a batch stays open for more
+_OVERHEAD = 500  # bytes of Python objects around one entry that waits
 
-
-class Write(NamedTuple):
-    """An entry with its seal; without an entry, a deletion."""
-
-    entry: Entry | None
-    seal: bytes
-
-
-Batch = dict[Slot, Write]
+Write = tuple[Slot, Entry, bytes]  # the last is the seal
+Batch = dict[bytes, Write]  # by the digest of the slot
+GONE = Entry(b"", 0.0, 1.0)  # queued, it is a deletion; found, it has expired
 
 
 class _Work:
@@ -61,38 +56,43 @@ class WriteBehind:
         self._queue: deque[_Work] = deque()
         self._open: _Work | None = None  # the last batch, while it takes more writes
         self._closing = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._run, name="penstock-store", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
         self._thread.start()
 
-    def put(self, slot: Slot, write: Write) -> None:
+    def put(self, key: bytes, write: Write) -> None:
         """Queue a write. Raises `StoreError` when the queue is full."""
-        cost = len(slot.key) + (len(write.entry.value) if write.entry else 0) + 500
-        with self._changed:
+        cost = len(write[1].value) + _OVERHEAD
+        with self._lock:
             if self._waiting + cost > self._limit:
                 raise StoreError("writes come faster than the disk takes them")
-            if self._open is None:
-                self._open = _Work()
-                self._queue.append(self._open)
+            work = self._open
+            if work is None:
+                work = self._open = _Work()
+                self._queue.append(work)
                 self._changed.notify()
-            self._open.batch[slot] = write
-            self._open.cost += cost
+            work.batch[key] = write
+            work.cost += cost
             self._waiting += cost
 
-    def find(self, slot: Slot) -> Write | None:
-        """The latest write to this slot that has yet to reach the disk."""
+    def find(self, key: bytes) -> Entry | None:
+        """The latest entry put under this digest, or `GONE`, that has yet to reach the disk."""
         if not self._queue:
             return None
-        with self._changed:
+        with self._lock:
             for work in reversed(self._queue):
-                if slot in work.batch:
-                    return work.batch[slot]
+                if key in work.batch:
+                    return work.batch[key][1]
         return None
 
     def call(self, job: Callable[[], Any]) -> Future[Any]:
         """Run a job after all that was handed in before it."""
         work = _Work(job)
-        with self._changed:
+        with self._lock:
             if self._closing:
                 raise StoreError("the store is closed")
             self._open = None
@@ -102,7 +102,7 @@ class WriteBehind:
 
     def close(self) -> None:
         """Write what is queued, then end the thread. Blocks."""
-        with self._changed:
+        with self._lock:
             self._closing = True
             self._open = None
             self._changed.notify()
@@ -111,14 +111,14 @@ class WriteBehind:
     def _run(self) -> None:
         while (work := self._next()) is not None:
             self._do(work)
-            with self._changed:
+            with self._lock:
                 if self._queue and self._queue[0] is work:
                     self._queue.popleft()
                 self._waiting -= work.cost
 
     def _next(self) -> _Work | None:
         """The work at the head of the queue, which stays there until it is done."""
-        with self._changed:
+        with self._lock:
             while not self._closing:
                 left = self._due - time.monotonic()
                 if left <= 0:

@@ -53,6 +53,8 @@ def test_all_credentials_that_are_shown_count():
 def test_admin_pages_are_for_this_machine_or_the_admin_key():
     assert NAMED.admits("127.0.0.1", ())
     assert NAMED.admits("::1", ())
+    assert NAMED.admits("::ffff:127.0.0.1", ())
+    assert not NAMED.admits("::ffff:10.0.0.1", ())
     assert not NAMED.admits("10.0.0.1", ())
     assert not NAMED.admits("10.0.0.1", bearer("key-a"))
     assert NAMED.admits("10.0.0.1", bearer("root"))

@@ -3,7 +3,9 @@ import pytest
 from proxy.config import is_loopback
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"]
+)
 def test_only_this_machine_reaches_loopback(host):
     assert is_loopback(host)
 

@@ -31,6 +31,9 @@ class Moody:
         if self.error is not None:
             raise self.error
 
+    def lacks(self, slot):
+        return False
+
     get = put = delete = setup = aclose = _do
 
     async def purge(self, match):

@@ -45,7 +45,7 @@ async def test_nobody_else_may_read_the_files(path):
         await tier.flush()
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         files = list(path.parent.iterdir())
-        assert len(files) == 3
+        assert len(files) == 4
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from proxy.stores.sqlite import SqliteTier
-from proxy.stores.tier import Match, Slot, StoreError
+from proxy.stores.tier import Match, Slot, StoreError, digest
 from tests.fakes import store_writer
 from tests.fakes.stores import BOUND, entry, opened, slot
 
@@ -38,19 +38,32 @@ async def test_a_torn_value_is_a_miss_and_is_deleted(path):
         assert (await tier.size())[0] == 1
 
 
-@pytest.mark.parametrize("what", ["tenant", "key", "model", "value", "stored", "expires"])
-async def test_a_row_that_was_changed_or_moved_is_not_served(path, what):
+THEIRS = Slot("cache.exact", "them", b"key-0")
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("slot", digest(THEIRS)),
+        ("space", "memo"),
+        ("tenant", "them"),
+        ("model", b"\xff"),
+        ("stored", 9e9),
+        ("expires", 9e9),
+        ("value", "text"),
+        ("seal", b""),
+    ],
+)
+async def test_a_row_that_was_changed_or_moved_is_not_served(path, what, value):
     async with opened(path) as tier:
+        await tier.put(THEIRS, entry())
+        await tier.flush()
+        await tier.delete(THEIRS)
         await tier.put(slot(), entry())
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-        other = {"tenant": "them", "key": b"key-1", "model": b"\xff", "value": None}
-        if what == "value":
-            database.execute("UPDATE entries SET value = 'text'")
-        else:
-            database.execute(f"UPDATE entries SET {what} = ?", (other.get(what, 9e9),))
-    wanted = {"tenant": Slot("cache.exact", "them", b"key-0"), "key": slot(1)}
+        database.execute(f"UPDATE entries SET {what} = ?", (value,))
     async with opened(path) as tier:
-        assert await tier.get(wanted.get(what, slot())) is None
+        assert await tier.get(THEIRS if what == "slot" else slot()) is None
         await tier.flush()
         assert (await tier.size())[0] == 0
 
@@ -120,6 +133,16 @@ async def test_a_file_removed_while_open_is_made_anew(path):
         assert await two.get(slot(2)) is not None
         await one.purge(Match(model="y"))
         assert [made.match.model for made in await two.purges()] == ["y"]
+
+
+async def test_tables_of_an_older_format_are_dropped(path):
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE entries (space TEXT, tenant TEXT, key BLOB)")
+    for kept in (False, True):
+        async with opened(path) as tier:
+            assert (await tier.get(slot()) is not None) is kept
+            await tier.put(slot(), entry())
 
 
 async def test_a_folder_that_cannot_be_made(tmp_path):

@@ -114,6 +114,9 @@ class Slow:
     def __init__(self):
         self.answer: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
 
+    def lacks(self, slot):
+        return False
+
     async def get(self, slot):
         return await self.answer
 
