@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,13 @@ class App:
         self._live = live
         self._admin: FastAPI | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request, or the life of the process."""
-        if scope["type"] == "http":
-            if scope["path"].startswith("/v1/"):
-                await self._v1(scope, receive, send)
-            else:
-                await self._pages()(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+        if scope["type"] == "lifespan":
+            return self._lifespan(receive, send)
+        if scope["path"].startswith("/v1/"):
+            return self._v1(scope, receive, send)
+        return self._pages()(scope, receive, send)
 
     async def _v1(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()

@@ -17,7 +17,7 @@ from policies.base.call import CacheMode, Call
 from policies.base.plan import Outcome, Plan
 from policies.base.ports import Backend
 from policies.base.reply import Recording, Reply
-from policies.base.step import Answer, Refuse, Skip
+from policies.base.step import Answer, Refuse, Skip, Step
 from policies.base.usage import Usage
 from proxy.engine import Engine, Pipeline
 from proxy.errors import ProxyError, Refused, UpstreamError
@@ -95,7 +95,10 @@ class Exchange:
         """Answer the client and account for it. Raises `CutOff`, and when cancelled."""
         try:
             self._plan = await self._lane.engine.plan(self._call, self._lane.pipeline)
-            await self._answer()
+            if self._plan.final is None and self._call.controls.cache is not CacheMode.ONLY:
+                await self._forward()
+            else:
+                await self._answer(self._plan.final)
         except ProxyError as error:
             await self._fail(error)
         except asyncio.CancelledError:
@@ -105,8 +108,8 @@ class Exchange:
             if self._reply is not None:
                 await self._reply.chunks.aclose()
 
-    async def _answer(self) -> None:
-        final = self._plan.final
+    async def _answer(self, final: Step | None) -> None:
+        """Answer from a store, refuse, or find that there is nothing in store."""
         if isinstance(final, Answer):
             try:
                 await self._replay(final)

@@ -55,6 +55,7 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
     settings = uvicorn.Config(
         app,
         http=Connection,
+        interface="asgi3",
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
         access_log=False,
