@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from pydantic import Field
 
 from policies.base.call import CacheMode, Call, Effect
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
@@ -28,7 +29,7 @@ class ExactCache(Base):
     class Settings(Strict):
         """`sampled`: what to do with requests that ask for chance (temperature, n)."""
 
-        ttl: Duration = 3600.0
+        ttl: Annotated[Duration, Field(gt=0)] = 3600.0
         sampled: Literal["bypass", "reuse"] = "bypass"
         max_entry: Size = 4 * 1024 * 1024
 
@@ -55,7 +56,7 @@ class ExactCache(Base):
 
     def _unfit(self, call: Call) -> str | None:
         """Why the cache must leave this request alone, if it must."""
-        if call.controls.cache is CacheMode.OFF:
+        if call.controls.cache is CacheMode.OFF or call.controls.ttl == 0:
             return "off by request"
         if is_stateful(call):
             return "stateful"

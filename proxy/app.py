@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
 from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,17 +10,16 @@ from typing import TYPE_CHECKING
 from policies.base.call import Call, Dialect
 from proxy import models
 from proxy.downstream import ON_DISCONNECT
-from proxy.edge import ClientGone, read_call
+from proxy.edge import read_call
 from proxy.errors import ProxyError
 from proxy.exchange import CutOff, Exchange
+from proxy.fault import note
 from proxy.generation import Generation
 from proxy.live import Live
-from proxy.send import Receive, Scope, Send, send_error
+from proxy.send import ClientGone, Receive, Scope, Send, send_error
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-log = logging.getLogger("penstock.app")
 
 
 class App:
@@ -53,19 +50,16 @@ class App:
             else:
                 await _exchange(call, generation, scope, send, started)
         except ProxyError as error:
-            generation.books.refused(error.status)
+            generation.books.unplanned(error.status)
             await send_error(send, form, error)
         except ClientGone:
-            generation.books.refused(499)
+            generation.books.unplanned(499)
         except CutOff:
-            # uvicorn closes the connection of a reply that was begun and not ended.
+            # The server closes the connection of a reply that was begun and not ended.
             return
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
-            # Its message may quote a prompt; where it happened does not.
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            log.error(  # noqa: TRY400 - see above
-                "%s in %s:%d", type(error).__name__, where.filename, where.lineno
-            )
+            note(error)
+            generation.books.unplanned(500)
             await send_error(send, form, ProxyError("Penstock failed; its log says where"))
         finally:
             self._live.release(generation)

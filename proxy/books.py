@@ -54,7 +54,7 @@ class Books:
         finding = inspect(call.dialect, recording.headers, recording.body, recording.stream)
         return await self._tokens.usage(call.model, call.dialect, call.doc(), finding.text)
 
-    def refused(self, status: int) -> None:
+    def unplanned(self, status: int) -> None:
         """A request that never became a plan."""
         self.metrics.refused(status)
 

@@ -10,20 +10,18 @@ from urllib.parse import unquote
 
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
+from policies.base.errors import MalformedBody
 from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
-from proxy.send import Receive, Scope
+from proxy.send import ClientGone, Receive, Scope
 from proxy.wire import envelope
 from proxy.wire.encoding import decode
-from proxy.wire.headers import split
+from proxy.wire.headers import Head, split
 
 _PREFIX = b"/v1/"
-_DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_SLASH = rb"(?:/|\\|%2f|%5c)"
+_DOTS = re.compile(rb"(?:^|" + _SLASH + rb")(?:\.|%2e){1,2}(?:" + _SLASH + rb"|$)", re.IGNORECASE)
 _count = itertools.count(1)
-
-
-class ClientGone(Exception):
-    """The client hung up before its request was whole."""
 
 
 class Upload:
@@ -46,7 +44,10 @@ class Upload:
 
 def target_of(scope: Scope) -> bytes:
     """The path below `/v1/` with its query, as it came."""
-    path: bytes = scope["raw_path"][len(_PREFIX) :]
+    whole: bytes = scope["raw_path"]
+    if not whole.startswith(_PREFIX):
+        raise BadRequest("the path must begin with /v1/ as it stands, without escapes")
+    path = whole[len(_PREFIX) :]
     if (b"." in path or b"%" in path) and _DOTS.search(path):
         raise BadRequest("the path must not hold '.' or '..' segments")
     query: bytes = scope["query_string"]
@@ -88,7 +89,11 @@ async def read_call(
     body = _EMPTY
     if dialect is Dialect.OPAQUE:
         length = _declared(scope)
-        upload = Upload(receive, length) if length != 0 else None
+        if length and length <= _INLINE and _is_json(head):
+            body = Body(b"", await _whole(scope, receive, _INLINE))
+            model = _model_of(body.wire)
+        elif length != 0:
+            upload = Upload(receive, length)
         if target.startswith("models/"):
             model = unquote(target[len("models/") :].partition("?")[0])
     else:
@@ -124,8 +129,22 @@ async def read_call(
     )
 
 
+def _is_json(head: Head) -> bool:
+    kind = head.header(b"content-type") or b""
+    return kind.startswith(b"application/json") and not head.header(b"content-encoding")
+
+
+def _model_of(text: bytes) -> str:
+    """The model that a body names which is otherwise not ours to read, for routing."""
+    try:
+        model = Body(text).json().get("model")
+    except MalformedBody:
+        return ""
+    return model if isinstance(model, str) and len(model) <= envelope.LONGEST_NAME else ""
+
+
 _EMPTY = Body(b"")
-_INLINE = 256 * 1024  # a longer body is read in a thread, since that takes over a millisecond
+_INLINE = 64 * 1024  # a longer body is read in a thread, since that takes over a millisecond
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 

@@ -67,15 +67,16 @@ class Engine:
         now = time.time()
         for stage in pipeline.stages:
             name = stage.policy.name
-            if name in without or call.controls.bypasses(stage.family):
+            guard = stage.policy.fails_closed
+            if name in without or (call.controls.bypasses(stage.family) and not guard):
                 mode = "error" if name in without else "bypass"
-                rows.append(Row(name, Skip(_WHY[mode]), 0.0, False, mode))
+                rows.append(Row(name, Skip(_WHY[mode]), 0.0, False, mode, call))
                 continue
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
             mode = failed or _mode(stage, step, allowed, holdout=holdout)
             applied = mode == "on"
-            rows.append(Row(name, step, time.perf_counter() - started, applied, mode))
+            rows.append(Row(name, step, time.perf_counter() - started, applied, mode, call))
             if not applied or isinstance(step, Skip):
                 continue
             if isinstance(step, Answer | Refuse):
@@ -89,7 +90,10 @@ class Engine:
         policy = stage.policy
         view = View(self._bind(policy.name, call.tenant), now)
         try:
-            return await within(stage.deadline, policy.plan(call, view)), None
+            step = await within(stage.deadline, policy.plan(call, view))
+            if not isinstance(step, Step):
+                raise TypeError(f"{policy.name} decided nothing")  # noqa: TRY301 - as any fault
+            return step, None
         except Exception as error:  # noqa: BLE001 - no policy may cost a client its answer
             self._note(policy.name, error)
             if policy.fails_closed:
@@ -107,9 +111,9 @@ class Engine:
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.mode not in ("on", "shadow"):
                 continue
-            store = self._bind(row.policy, plan.call.tenant)
+            store = self._bind(row.policy, row.call.tenant)
             try:
-                await stage.policy.settle(plan.call, row.step, outcome, store)
+                await stage.policy.settle(row.call, row.step, outcome, store)
             except Exception as error:  # noqa: BLE001 - the client has its answer
                 self._note(row.policy, error)
 
@@ -118,7 +122,7 @@ _WHY = {"bypass": "bypassed by request", "error": "its answer could not be rende
 
 
 def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool) -> str:
-    if holdout:
+    if holdout and not stage.policy.fails_closed:
         return "holdout"
     if stage.shadow:
         return "shadow"
@@ -129,7 +133,10 @@ def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool
 
 def _applied(call: Call, step: Edit | Send) -> Call:
     if isinstance(step, Edit):
-        return msgspec.structs.replace(call, body=step.body)
+        headers = call.headers
+        if call.body.wire is not call.body.raw:  # an edited body is not compressed again
+            headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
+        return msgspec.structs.replace(call, body=step.body, headers=headers)
     return msgspec.structs.replace(call, backends=step.backends)
 
 

@@ -7,23 +7,25 @@ has passed is kept aside and looked at after the last byte has gone to the clien
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from operator import sub
 from time import perf_counter
 from typing import Protocol
 
 import msgspec
 
-from policies.base.call import CacheMode, Call
+from policies.base.call import CacheMode, Call, Dialect
 from policies.base.plan import Outcome, Plan
 from policies.base.ports import Backend
 from policies.base.reply import Recording, Reply
 from policies.base.step import Answer, Refuse, Skip, Step
 from policies.base.usage import Usage
 from proxy.engine import Engine, Pipeline
-from proxy.errors import ProxyError, Refused, UpstreamError
+from proxy.errors import ProxyError, Refused
+from proxy.fault import note
 from proxy.receipt import Facts, cache_word, receipt
-from proxy.send import Send, send_error, send_whole
-from proxy.tee import Tee
+from proxy.send import ClientGone, Send, send_error, send_whole
+from proxy.tee import INLINE, Tee
 from proxy.wire.complete import Finding
 from proxy.wire.error_form import error_event
 from proxy.wire.replay import CannotRender, render
@@ -46,7 +48,7 @@ class Lane(msgspec.Struct, frozen=True):
 
     engine: Engine
     pipeline: Pipeline
-    backend: Backend
+    chain: Callable[[tuple[str, ...]], Backend]
     books: Books
     recording_limit: int
 
@@ -102,22 +104,31 @@ class Exchange:
         except ProxyError as error:
             await self._fail(error)
         except asyncio.CancelledError:
-            self._close(CLIENT_GONE, error="client_gone")
+            self._client_gone()
             raise
+        except ClientGone:
+            self._client_gone()
+        except CutOff:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client hears of it
+            note(error)
+            await self._fail(ProxyError("Penstock failed; its log says where"))
         finally:
             if self._reply is not None:
                 await self._reply.chunks.aclose()
 
     async def _answer(self, final: Step | None) -> None:
         """Answer from a store, refuse, or find that there is nothing in store."""
-        if isinstance(final, Answer):
+        unusable: frozenset[str] = frozenset()
+        while isinstance(final, Answer):
             try:
                 await self._replay(final)
                 return
             except CannotRender:
-                unusable = frozenset(r.policy for r in self._plan.rows if r.step is final)
+                unusable |= {row.policy for row in self._plan.rows if row.step is final}
                 engine, pipeline = self._lane.engine, self._lane.pipeline
                 self._plan = await engine.plan(self._call, pipeline, unusable)
+                final = self._plan.final
         if isinstance(final, Refuse):
             raise Refused(final.why, final.status, final.code, final.retry_after)
         if self._call.controls.cache is CacheMode.ONLY and self._plan.rows:
@@ -131,7 +142,12 @@ class Exchange:
             usage = await self._lane.books.estimate(call, recording)
             recording = msgspec.structs.replace(recording, usage=usage)
         options = call.doc().get("stream_options")
-        headers, body = render(call.dialect, recording, stream=call.stream, options=options)
+        if len(recording.body) > INLINE:
+            headers, body = await asyncio.to_thread(
+                render, call.dialect, recording, call.stream, options
+            )
+        else:
+            headers, body = render(call.dialect, recording, call.stream, options)
         self._overhead = perf_counter() - self._started
         head = headers + self._receipt("none", recording.usage)
         await send_whole(self._send, recording.status, head, body)
@@ -142,7 +158,8 @@ class Exchange:
         """Send the call on and pass its reply to the client."""
         sent = perf_counter()
         self._overhead = sent - self._started
-        reply = self._reply = await self._lane.backend.send(self._plan.call)
+        call = self._plan.call
+        reply = self._reply = await self._lane.chain(call.backends).send(call)
         self._stream = (reply.header(b"content-type") or b"").startswith(b"text/event-stream")
         whole = None if self._stream else await self._tee.hold(reply)
         if whole is None:
@@ -156,7 +173,7 @@ class Exchange:
             self._overhead += perf_counter() - back
             stored = recording is not None and self._will_store(reply, len(recording.body))
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
-            await send_whole(self._send, reply.status, head, whole)
+            await send_whole(self._send, reply.status, head, whole, self._call.method)
         await self._settle(reply, finding, recording)
 
     async def _relay(self, reply: Reply) -> None:
@@ -172,11 +189,9 @@ class Exchange:
 
     def _will_store(self, reply: Reply, size: int) -> bool:
         """Whether a policy has asked to keep this reply."""
-        if reply.backend != self._call.backends[0]:
-            return False
         for row in self._plan.rows:
             if row.mode == "on" and isinstance(row.step, Skip) and size <= row.step.keeps:
-                return True
+                return reply.backend == row.call.backends[0]
         return False
 
     def _receipt(
@@ -196,15 +211,31 @@ class Exchange:
         """Tell the client, in whatever way is left, that there will be no (more) answer."""
         if not self._begun:
             extra = ((b"x-penstock-request-id", self._call.id.encode()),)
-            await send_error(self._send, self._call.dialect, error, extra)
             self._close(error.status, error=error.code)
+            await send_error(self._send, self._form(), error, extra)
             return
         status = self._reply.status if self._reply else error.status
         self._close(status, error=error.code)
-        if not self._stream or not isinstance(error, UpstreamError):
-            raise CutOff from error
-        event = error_event(self._call.dialect, error)
+        framed = self._reply and (
+            self._reply.header(b"content-length") or self._reply.header(b"content-encoding")
+        )
+        if not self._stream or framed:
+            raise CutOff from error  # there is no place for words of ours
+        event = error_event(self._form(), error)
         await self._send({"type": "http.response.body", "body": event, "more_body": False})
+
+    def _form(self) -> Dialect:
+        """In whose form errors are told: Anthropic's on its own paths."""
+        return Dialect.MESSAGES if self._call.path.startswith("messages") else self._call.dialect
+
+    def _client_gone(self) -> None:
+        """What has come until then is paid for."""
+        usage, texts = None, []
+        if self._reply is not None:
+            finding = self._tee.glance(self._call.dialect, self._reply, stream=self._stream)
+            usage, texts = finding.usage, finding.text
+        outcome = self._outcome(CLIENT_GONE, usage, "client_gone", None)
+        self._lane.books.close(self._plan, outcome, texts)
 
     def _close(self, status: int, usage: Usage | None = None, error: str | None = None) -> None:
         self._lane.books.close(self._plan, self._outcome(status, usage, error, None), [])

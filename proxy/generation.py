@@ -43,7 +43,7 @@ class Generation:
         self.engine = Engine(bind, books.policy_failed)
         self.pipelines = {name: _pipeline(it) for name, it in config.pipelines.items()}
         self.backends = {name: _backend(name, it) for name, it in config.backends.items()}
-        self._lanes: dict[tuple[str, tuple[str, ...]], Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._chains: dict[tuple[str, ...], Backend] = {}
 
     async def setup(self) -> None:
@@ -57,14 +57,12 @@ class Generation:
         name = call.pipeline if asked is None else asked
         if call.dialect is Dialect.OPAQUE:
             name = ""  # policies read bodies, and this one is only passed on
-        key = (name, call.backends)
-        lane = self._lanes.get(key)
+        lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lane(name, call.backends)
-            self._lanes[key] = lane
+            lane = self._lanes[name] = self._lane(name)
         return lane
 
-    def _lane(self, name: str, backends: tuple[str, ...]) -> Lane:
+    def _lane(self, name: str) -> Lane:
         pipeline = self.pipelines.get(name) if name else _RELAY
         if pipeline is None:
             known = ", ".join(sorted(self.pipelines))
@@ -72,7 +70,7 @@ class Generation:
                 f"there is no pipeline '{name}'; there are: {known}", param="x-penstock-policy"
             )
         limit = self.config.limits.recording
-        return Lane(self.engine, pipeline, self.chain(backends), self.books, limit)
+        return Lane(self.engine, pipeline, self.chain, self.books, limit)
 
     def chain(self, names: tuple[str, ...]) -> Backend:
         """The backends of a route as one: next on failure, shared by identical calls."""

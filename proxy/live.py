@@ -7,7 +7,6 @@ error the old generation stays and says why.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import threading
@@ -109,7 +108,8 @@ class Live:
             self._stamp = _stamp(self._path)
             try:
                 fresh = await self._build(self._load())
-            except ConfigError as error:
+            except (ConfigError, OSError) as error:
+                error = error if isinstance(error, ConfigError) else ConfigError([str(error)])
                 self.problems = error.problems
                 log.error(  # noqa: TRY400 - the problems say it all
                     "reload failed, the old configuration stays:\n%s", error
@@ -164,8 +164,7 @@ class Live:
         """Finish what is under way and let go of everything."""
         for task in self._tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.current.aclose()
         await self.resources.books.aclose()
         await self.resources.store.aclose()

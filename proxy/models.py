@@ -37,7 +37,7 @@ async def answer(call: Call, generation: Generation, send: Send) -> None:
         for model in models:
             merged.setdefault(model["id"], model)
     body = msgspec.json.encode({"object": "list", "data": list(merged.values())})
-    generation.books.refused(200)
+    generation.books.unplanned(200)
     await send_whole(send, 200, ((b"content-type", b"application/json"),), body)
 
 

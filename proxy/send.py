@@ -15,9 +15,16 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 
 
-async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    """A complete reply; `content-length` is added where it is missing and allowed."""
-    if status >= 200 and status != 204 and b"content-length" not in [name for name, _ in headers]:
+class ClientGone(Exception):
+    """The client hung up before its request was whole."""
+
+
+async def send_whole(
+    send: Send, status: int, headers: Headers, body: bytes, method: str = "POST"
+) -> None:
+    """A complete reply; `content-length` is added where it is missing and can be known."""
+    known = status >= 200 and status not in (204, 304) and method != "HEAD"
+    if known and b"content-length" not in [name for name, _ in headers]:
         headers = (*headers, (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

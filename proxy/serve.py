@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -141,5 +142,6 @@ class Supervisor:
         self._signal(number)
 
     def _signal(self, number: int) -> None:
-        for pid in self._born:
-            os.kill(pid, number)
+        for pid in list(self._born):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, number)

@@ -12,7 +12,7 @@ from proxy.wire.complete import Finding, decode, inspect
 # A plain reply up to here is held until it is whole: the client gets one write, a receipt
 # with its tokens, and a clean error instead of half a body.
 _HELD = 256 * 1024
-_INLINE = 64 * 1024  # beyond this, looking into a reply could hold up the event loop
+INLINE = 64 * 1024  # beyond this, looking into a reply could hold up the event loop
 
 _NOTHING = Finding(complete=False, usage=None, text=[], reason="not looked at")
 
@@ -37,8 +37,11 @@ class Tee:
         self._size += len(chunk)
         if self._size > self._limit:
             self.truncated = True
-            while len(self._parts) > 1 and self._size > self._limit // 2:
-                self._size -= len(self._parts.pop(0))
+            gone = 0
+            while gone < len(self._parts) - 1 and self._size > self._limit // 2:
+                self._size -= len(self._parts[gone])
+                gone += 1
+            del self._parts[:gone]
 
     async def hold(self, reply: Reply) -> bytes | None:
         """The whole body of a reply that says it is short; None for any other."""
@@ -56,8 +59,14 @@ class Tee:
         """What the passed reply holds: nothing is made of errors and opaque replies."""
         if dialect is Dialect.OPAQUE or reply.status != 200 or not self._parts:
             return _NOTHING
-        if self._size > _INLINE:
+        if self._size > INLINE:
             return await asyncio.to_thread(self._look, dialect, reply, stream)
+        return self._look(dialect, reply, stream)
+
+    def glance(self, dialect: Dialect, reply: Reply, *, stream: bool) -> Finding:
+        """As `finding`, at once, of what has passed so far; nothing of what is long."""
+        if dialect is Dialect.OPAQUE or not self._parts or self._size > INLINE:
+            return _NOTHING
         return self._look(dialect, reply, stream)
 
     def _look(self, dialect: Dialect, reply: Reply, stream: bool) -> Finding:

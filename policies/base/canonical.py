@@ -82,8 +82,7 @@ def every_key_once(raw: bytes) -> bool:
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            repeats.append((found, next(name for name in names if names.count(name) > 1)))
+            repeats.append((found, _first_repeat(pairs)))
         return found
 
     outermost = json.loads(raw, object_pairs_hook=collect, parse_int=str)
@@ -91,3 +90,12 @@ def every_key_once(raw: bytes) -> bool:
         if where is outermost:
             raise MalformedBody(f"the key '{name}' stands twice in the request body", name)
     return not repeats
+
+
+def _first_repeat(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("no name stands twice")

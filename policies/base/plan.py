@@ -18,6 +18,7 @@ class Row(msgspec.Struct, frozen=True):
     seconds: float
     applied: bool  # False in shadow mode, in the hold-out, or when its effect is not allowed
     mode: str  # on | shadow | holdout | bypass | denied | error
+    call: Call  # as the policy saw it
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -34,7 +34,8 @@ class Connection(Strict):
     """What every HTTP backend can be told about its upstream."""
 
     api_key: SecretStr | None = None
-    forward_key: bool = True  # without an `api_key`: pass the caller's own on
+    # Without an `api_key`: pass the caller's own on. Left out: to a route's first choice only.
+    forward_key: bool | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     timeouts: TimeoutSettings = TimeoutSettings()
     connections: int = Field(default=1000, ge=1)
@@ -104,7 +105,10 @@ class Http:
             headers += tuple(pair for pair in self.extra if pair[0] not in sent)
         if self._key is not None:
             return (*headers, self._key)
-        return headers + call.credential if self._forward_key else headers
+        forward = self._forward_key
+        if forward or (forward is None and call.backends[0] == self.name):
+            return headers + call.credential
+        return headers
 
     async def aclose(self) -> None:
         """Close idle connections; busy ones close when they are done."""

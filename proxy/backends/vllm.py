@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from policies.base.call import Call
+from policies.base.ports import Backend
 from policies.base.reply import Chunks, Reply
 from proxy.backends.http import Connection, Http, origin
 from proxy.backends.registry import backend
-from proxy.errors import ConnectFailed
+from proxy.backends.wrap.breaker import Breaker
+from proxy.errors import ConnectFailed, Overloaded
 
 
 class _Counted:
@@ -43,7 +45,7 @@ class _Counted:
 class Replica:
     """One server and the calls it is working on."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Backend) -> None:
         self.http = http
         self.in_flight = 0
 
@@ -70,13 +72,13 @@ class Vllm:
         """`replicas`: server addresses without `/v1`."""
 
         replicas: list[Annotated[str, AfterValidator(origin)]] = Field(min_length=1)
-        forward_key: bool = False
+        forward_key: bool | None = False
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         shared = settings.model_dump(exclude={"replicas"})
         self._replicas = [
-            Replica(Http(name, Http.Settings(base_url=f"{url.removesuffix('/v1')}/v1", **shared)))
+            Replica(Breaker(_http(name, url, shared), settings.breaker))
             for url in settings.replicas
         ]
         self._turn = 0
@@ -91,7 +93,7 @@ class Vllm:
         for index in order[:-1]:
             try:
                 return await self._replicas[index].send(call)
-            except ConnectFailed:
+            except (ConnectFailed, Overloaded):
                 continue
         return await self._replicas[order[-1]].send(call)
 
@@ -99,3 +101,7 @@ class Vllm:
         """Close the connections to every replica."""
         for replica in self._replicas:
             await replica.http.aclose()
+
+
+def _http(name: str, url: str, shared: dict[str, Any]) -> Http:
+    return Http(name, Http.Settings(base_url=f"{url.removesuffix('/v1')}/v1", **shared))

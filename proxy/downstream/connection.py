@@ -22,6 +22,12 @@ QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
 _LINGER = 2.0  # seconds in which a client may read why it was refused
 _NOBODY = Request("GET", "/", b"/", b"", "1.1", [], keep_alive=False, expects=False)
 
+# All keys are there from the start: so a copy never has to grow.
+_SCOPE = dict.fromkeys(
+    ("asgi", "scheme", "server", "client", "root_path", "http_version", "method", "path")
+    + ("raw_path", "query_string", "headers", "state", "extensions")
+) | {"type": "http"}
+
 
 class Connection(asyncio.Protocol):
     """What uvicorn plugs in as its HTTP protocol. Requests are served strictly in order.
@@ -77,7 +83,7 @@ class Connection(asyncio.Protocol):
         """Expect a request."""
         self.transport = cast(asyncio.Transport, transport)
         self._base = {
-            "type": "http",
+            **_SCOPE,
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
             "scheme": "https" if is_ssl(self.transport) else "http",
             "server": get_local_addr(self.transport),
@@ -211,9 +217,9 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         self._late = False
         exchange = self._current = Exchange(self, request, gone=self._ended)
-        tasks = self.server.tasks
-        run = exchange.run(self._application, exchange.scope(self._base, self._state), tasks)
-        tasks.add(self.loop.create_task(run))
+        run = exchange.run(self._application, exchange.scope(self._base, self._state))
+        exchange.task = task = self.loop.create_task(run)
+        self.server.tasks.add(task)
 
     def _refuse(self, error: InvalidHttp) -> None:
         """Serve the requests that came before what is no HTTP, say so, and close."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
 from proxy.downstream.request import Request
-from proxy.downstream.writer import Framing, head
+from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, head
 from proxy.errors import ProxyError
 
 if TYPE_CHECKING:  # a cycle: the connection makes these
@@ -36,59 +36,44 @@ class Exchange:
     no longer than the current turn of the loop.
     """
 
-    __slots__ = (
-        "_connection",
-        "_flush",
-        "_framing",
-        "_gone",
-        "_head",
-        "_left",
-        "_listener",
-        "_news",
-        "_taken",
-        "_transport",
-        "complete",
-        "keep_alive",
-        "over",
-        "request",
-        "waiting",
-    )
+    # Most exchanges end with most of these as they are here.
+    complete = False
+    over = False
+    waiting = False  # somebody waits in `receive`
+    task: asyncio.Task[None] | None = None
+    _taken = False  # the application has been given the whole body
+    _news: asyncio.Event | None = None
+    _listener: Callable[[], None] | None = None
+    _framing: Framing | None = None  # once the response has started
+    _left = 0  # bytes of a body of declared length
+    _head = b""  # while it waits
+    _flush: asyncio.Handle | None = None
 
     def __init__(self, connection: Connection, request: Request, *, gone: bool) -> None:
         self.request = request
-        self.complete = False
-        self.over = False
         self.keep_alive = request.keep_alive
-        self.waiting = False  # somebody waits in `receive`
         self._connection = connection
         self._transport = connection.transport
         self._gone = gone  # the client has hung up, or half of it has
-        self._taken = False  # the application has been given the whole body
-        self._news: asyncio.Event | None = None
-        self._listener: Callable[[], None] | None = None
-        self._framing: Framing | None = None  # once the response has started
-        self._left = 0  # bytes of a body of declared length
-        self._head = b""  # while it waits
-        self._flush: asyncio.Handle | None = None
 
     def scope(self, base: Scope, state: dict[str, Any]) -> Scope:
         """The ASGI scope; `base` is what the connection's requests have in common."""
         request = self.request
-        root: str = base["root_path"]
-        raw_path = request.raw_path
-        return {
-            **base,
-            "http_version": request.version,
-            "method": request.method,
-            "path": root + request.path if root else request.path,
-            "raw_path": root.encode("ascii") + raw_path if root else raw_path,
-            "query_string": request.query,
-            "headers": request.headers,
-            "state": state.copy(),
-            "extensions": {ON_DISCONNECT: self.on_disconnect},
-        }
+        scope = base.copy()
+        scope["http_version"] = request.version
+        scope["method"] = request.method
+        scope["path"] = request.path
+        scope["raw_path"] = request.raw_path
+        scope["query_string"] = request.query
+        scope["headers"] = request.headers
+        scope["state"] = state.copy()
+        scope["extensions"] = {ON_DISCONNECT: self.on_disconnect}
+        if root := scope["root_path"]:
+            scope["path"] = root + request.path
+            scope["raw_path"] = root.encode("ascii") + request.raw_path
+        return scope
 
-    async def run(self, application: Application, scope: Scope, tasks: set[Any]) -> None:
+    async def run(self, application: Application, scope: Scope) -> None:
         """Call the application, and end the response if it did not."""
         try:
             await application(scope, self.receive, self.send)
@@ -101,10 +86,13 @@ class Exchange:
             # Its message may quote a prompt; where it happened does not.
             *_, (frame, line) = traceback.walk_tb(error.__traceback__)
             where = frame.f_code.co_filename
-            log.error("%s in %s:%d", type(error).__name__, where, line)
+            log.error(  # noqa: TRY400 - see above
+                "%s in %s:%d", type(error).__name__, where, line
+            )
             self._fail()
         finally:
-            tasks.discard(asyncio.current_task())
+            self._connection.server.tasks.discard(self.task)
+            self.task = None
 
     # What the application calls.
 
@@ -197,35 +185,32 @@ class Exchange:
 
     def _write(self, body: bytes, *, more: bool) -> None:
         framing = self._framing
-        if framing is Framing.LENGTH:
+        if framing is LENGTH:
             left = self._left = self._left - len(body)
             if left < 0 or (left and not more):
                 log.error("a response had not the content-length that it was declared with")
                 self.cut()
                 return
-        elif framing is Framing.CHUNKED:
+        elif framing is CHUNKED:
             end = b"" if more else b"0\r\n\r\n"
             body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
-        elif framing is Framing.NONE:
+        elif framing is NONE:
             body = b""
-        if body or not more:
-            self._out(body)
+        if lines := self._head:
+            if body or not more:
+                self._stop_flush()
+                if len(body) <= _JOINED:
+                    self._transport.write(lines + body)
+                else:
+                    self._transport.writelines((lines, body))
+        elif body:
+            self._transport.write(body)
         if not more:
             self.complete = True
             self._listener = None
-            self.wake()
+            if self.waiting:
+                self.wake()
             self._connection.finished(self)
-
-    def _out(self, body: bytes) -> None:
-        """Write a piece of the body, and the head where it still waits."""
-        if lines := self._head:
-            self._stop_flush()
-            if len(body) <= _JOINED:
-                self._transport.write(lines + body)
-            else:
-                self._transport.writelines((lines, body))
-        elif body:
-            self._transport.write(body)
 
     def _flush_head(self) -> None:
         if self._head:

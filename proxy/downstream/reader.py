@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from httptools import (
     HttpParserCallbackError,
     HttpParserError,
@@ -10,159 +12,155 @@ from httptools import (
 )
 
 from proxy.downstream.invalid import InvalidHttp
-from proxy.downstream.request import Headers, Request, target
+from proxy.downstream.request import Request, Scope, target
 
 HEAD_LIMIT = 64 * 1024  # bytes of a head; also of trailers or chunk extensions in one stretch
 HEADER_LIMIT = 256  # headers in one head
-PIPELINE_LIMIT = 1024  # requests in one read
 
-_NOTED = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding"))
+_NOTED = frozenset((b"connection", b"expect", b"transfer-encoding"))
 
 
 class Reader:
-    """One request after another: `feed`, then look into `begun`, which is the caller's to empty.
+    """Hands each request whose head is complete to `sink`, with a copy of `base` as its scope.
 
     `request` is the latest one, whose body may still be coming. An offer to upgrade is
     ignored. What is read does not depend on how the bytes were cut.
     """
 
-    def __init__(self) -> None:
-        self.begun: list[Request] = []
+    def __init__(self, base: Scope, sink: Callable[[Request], None]) -> None:
         self.request: Request | None = None
-        self.in_head = False
+        self._base = base
+        self._sink = sink
         self._parser = HttpRequestParser(self)
-        self._url = b""
-        self._headers: Headers = []
-        self._expects = False
-        self._framing = b""  # the header line that says how long the body is
+        self._url = b""  # while a head is under way
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._noted: dict[bytes, bytes] = {}
         self._upgrading = False  # the parser thinks that HTTP ends with this head
         self._resuming = False  # the parser reads a head that we wrote
         self._ended = False  # the last request said that nothing follows
-        self._steps = 0  # parts of requests that were completed
-        self._barren = 0  # bytes of whole reads since the last of them
-        self._span = 0  # at least the bytes that the head under way has taken
+        self._span = 0  # bytes of all reads since the request under way began, or more
+        self._barren = 0  # bytes of whole reads that completed nothing
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun and is not complete."""
+        return bool(self._url)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the wire.
 
-        Raises `InvalidHttp` if they are not HTTP or go over a limit; what came before is
-        in `begun`, and nothing may be fed any more. Bytes after a last request are ignored.
+        Raises `InvalidHttp` if they are not HTTP or go over a limit, or whatever the sink
+        raises; nothing may be fed any more then. Bytes after a last request are ignored.
         """
-        if self._ended:
-            return
         size = len(data)
-        steps = self._steps
-        self._span += size
-        self._parse(data)
-        if self._steps != steps:
+        if self._span or size > HEAD_LIMIT:
+            self._span += size
+            self._barren += size
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self._stopped(error, data)
+        request = self.request
+        if request is not None and request.complete and not self._url:
+            self._span = 0
+        elif self._barren == 0:
             self._span = size
-            self._barren = 0
-            if self.in_head and len(self._headers) > HEADER_LIMIT:
-                raise _head_too_large()
-            return
-        self._barren += size
-        if self._barren > HEAD_LIMIT:
+        elif self._barren > HEAD_LIMIT:
+            raise _head_too_large()
+        if len(self._headers) > HEADER_LIMIT:
             raise _head_too_large()
 
     def close(self) -> None:
         """Let go of the parser, which refers back to here."""
-        self._ended = True
         del self._parser
 
-    def _parse(self, data: bytes) -> None:
-        while True:
+    def _stopped(self, error: HttpParserError, data: bytes) -> None:
+        while isinstance(error, HttpParserUpgrade):
+            data = data[error.args[0] :]
             try:
-                self._parser.feed_data(data)
-            except HttpParserUpgrade as stop:
-                data = data[stop.args[0] :]
                 self._resume()
-            except HttpParserError as error:
-                if self._ended:
-                    return
-                if isinstance(error, HttpParserCallbackError) and error.__context__:
-                    raise error.__context__ from None
-                raise InvalidHttp(f"the request is not valid HTTP/1.1: {error}") from None
+                self._parser.feed_data(data)
+            except HttpParserError as another:
+                error = another
             else:
                 return
+        if self._ended:
+            return
+        if isinstance(error, HttpParserCallbackError) and error.__context__:
+            raise error.__context__ from None
+        raise InvalidHttp(f"the request is not valid HTTP/1.1: {error}") from None
 
     def _resume(self) -> None:
         """Go on with a body that the parser takes for another protocol's bytes.
 
         It has let go of the request; a new one is told of the body's framing only.
         """
+        assert self.request is not None
         self._upgrading, self._resuming = False, True
+        lines = [b"POST / HTTP/1.1"]
+        for name, value in self.request.scope["headers"]:
+            if name in (b"content-length", b"transfer-encoding"):
+                lines.append(name + b": " + value)
         self._parser = HttpRequestParser(self)
-        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % self._framing)
+        self._parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
     # What follows is called by the parser.
 
-    def on_message_begin(self) -> None:
-        """Start a head."""
-        if self._resuming:
-            return
-        if self._ended:
-            raise InvalidHttp("a request follows the last one")
-        if len(self.begun) >= PIPELINE_LIMIT:
-            raise InvalidHttp(f"over {PIPELINE_LIMIT} requests were sent at once")
-        self._steps += 1
-        self.in_head = True
-        self._url = b""
-        self._headers = []
-        self._expects = False
-        self._framing = b""
-
     def on_url(self, url: bytes) -> None:
-        """Collect the request target."""
-        self._url += url
+        """Collect the request target, with which a head begins."""
+        if self._url:
+            self._url += url
+        else:
+            self._url = url
+            self._barren = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header of the head; trailers are ignored."""
-        if not self.in_head:
-            return
-        name = name.lower()
-        value = value.strip()
-        self._headers.append((name, value))
-        if name in _NOTED:
-            self._note(name, value)
+        if self._url:
+            name = name.lower()
+            self._headers.append((name, value.strip()))
+            if name in _NOTED:
+                self._note(name, value.strip().lower())
 
     def _note(self, name: bytes, value: bytes) -> None:
-        if name == b"expect":
-            self._expects = value.lower() == b"100-continue"
-        elif name != b"connection":
-            if name == b"transfer-encoding" and value.lower() != b"chunked":
-                raise InvalidHttp("the request is in a transfer coding that we cannot undo", 501)
-            self._framing = b"%b: %b\r\n" % (name, value)
+        if name == b"transfer-encoding" and value != b"chunked":
+            raise InvalidHttp("the request is in a transfer coding that we cannot undo", 501)
+        self._noted[name] = value
 
     def on_headers_complete(self) -> None:
         """Publish the request."""
+        headers, url = self._headers, self._url
+        if len(headers) > HEADER_LIMIT or self._span > HEAD_LIMIT:
+            self._limit(url, headers)
+        self._headers = []
+        self._url = b""
+        self._barren = 0
         if self._resuming:
             self._resuming = False
             return
-        headers = self._headers
-        if len(headers) > HEADER_LIMIT or (self._span > HEAD_LIMIT and self._size() > HEAD_LIMIT):
-            raise _head_too_large()
         parser = self._parser
-        version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise InvalidHttp("only HTTP/1.1 and HTTP/1.0 are spoken here", 505)
-        method = parser.get_method().decode("ascii")
-        path, raw, query = target(self._url)
+        path, raw, query = target(url)
+        scope = self._base.copy()
+        scope["http_version"] = "1.1"
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["path"] = path
+        scope["raw_path"] = raw
+        scope["query_string"] = query
+        scope["headers"] = headers
+        if root := scope["root_path"]:
+            scope["path"] = root + path
+            scope["raw_path"] = root.encode("ascii") + raw
         keep_alive = parser.should_keep_alive()
-        expects = self._expects
-        if version == "1.0":
-            # RFC 9112 section 6.1: such framing is not to be trusted twice.
-            keep_alive = keep_alive and not self._framing.startswith(b"t")
-            expects = False
-        request = Request(method, path, raw, query, version, headers, keep_alive, expects)
+        request = Request(scope, keep_alive)
+        if self._noted or not keep_alive:
+            self._heed(request)
         self._upgrading = parser.should_upgrade()
-        self.in_head = False
-        self._steps += 1
+        self._sink(request)
         self.request = request
-        self.begun.append(request)
 
     def on_body(self, data: bytes) -> None:
         """Collect a piece of the body, if somebody wants it."""
-        self._steps += 1
+        self._barren = 0
         request = self.request
         if request is not None and not request.dropped:
             request.parts.append(data)
@@ -171,15 +169,32 @@ class Reader:
     def on_message_complete(self) -> None:
         """Finish the request."""
         request = self.request
-        if self._upgrading or request is None:
-            return
-        self._steps += 1
-        request.complete = True
-        self._ended = not request.keep_alive
+        if request is not None and not self._upgrading:
+            request.complete = True
+            if not request.keep_alive:
+                self._ended = True
 
-    def _size(self) -> int:
-        fields = sum(len(name) + len(value) + 4 for name, value in self._headers)
-        return len(self._url) + fields
+    def _heed(self, request: Request) -> None:
+        """Obey the version and the headers that say something about the connection.
+
+        Only HTTP/1.1 keeps alive without a word of it, so that nobody else need ask for
+        the version, which is dear.
+        """
+        if self._ended:
+            raise InvalidHttp("a request follows the last one")
+        noted, self._noted = self._noted, {}
+        version = request.scope["http_version"] = self._parser.get_http_version()
+        if version == "1.1":
+            request.expects = noted.get(b"expect") == b"100-continue"
+        elif version != "1.0":
+            raise InvalidHttp("only HTTP/1.1 and HTTP/1.0 are spoken here", 505)
+        elif b"transfer-encoding" in noted:
+            request.keep_alive = False  # such framing is not to be trusted twice (RFC 9112, 6.1)
+
+    def _limit(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        size = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+        if len(headers) > HEADER_LIMIT or size > HEAD_LIMIT:
+            raise _head_too_large()
 
 
 def _head_too_large() -> InvalidHttp:

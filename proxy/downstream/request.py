@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -9,23 +10,18 @@ from httptools import HttpParserInvalidURLError, parse_url
 
 from proxy.downstream.invalid import InvalidHttp
 
-Headers = list[tuple[bytes, bytes]]
+Scope = dict[str, Any]
 
 
-class Request(msgspec.Struct, gc=False):
+class Request(msgspec.Struct):
     """A head that is complete, and what has come of the body and was not taken yet.
 
-    Header names are in lower case. `expects`: the client waits for `100 Continue`.
+    `scope` is ASGI's. `expects`: the client waits for `100 Continue`.
     """
 
-    method: str
-    path: str
-    raw_path: bytes
-    query: bytes
-    version: str  # 1.1 or 1.0
-    headers: Headers
+    scope: Scope
     keep_alive: bool
-    expects: bool
+    expects: bool = False
     parts: list[bytes] = []
     unread: int = 0  # bytes in `parts`
     complete: bool = False

@@ -18,6 +18,7 @@ DIALECTS = {
     "messages": Dialect.MESSAGES,
 }
 
+LONGEST_NAME = 256  # names are kept, in routes, prices and the ledger
 _NUMBER = (int, float)
 _COMMON: dict[str, tuple[type, ...]] = {
     "model": (str,),
@@ -25,12 +26,14 @@ _COMMON: dict[str, tuple[type, ...]] = {
     "temperature": _NUMBER,
     "seed": (int,),
     "n": (int,),
+    "best_of": (int,),
+    "stream_options": (dict,),
 }
 _FIELDS: dict[Dialect, dict[str, tuple[type, ...]]] = {
-    Dialect.CHAT: _COMMON | {"messages": (list,), "tools": (list,), "stream_options": (dict,)},
-    Dialect.COMPLETIONS: _COMMON | {"best_of": (int,), "stream_options": (dict,)},
+    Dialect.CHAT: _COMMON | {"messages": (list,), "tools": (list,)},
+    Dialect.COMPLETIONS: _COMMON,
     Dialect.RESPONSES: _COMMON | {"input": (str, list), "tools": (list,)},
-    Dialect.EMBEDDINGS: {"model": (str,)},
+    Dialect.EMBEDDINGS: _COMMON,
     Dialect.MESSAGES: _COMMON | {"messages": (list,), "tools": (list,)},
 }
 _WORDS = {
@@ -61,7 +64,10 @@ def read(dialect: Dialect, body: Body) -> Envelope:
         kinds = kinds_of(field)
         if kinds is not None and value is not None and type(value) not in kinds:
             raise BadRequest(f"'{field}' must be {_wanted(kinds)}", param=field)
-    return Envelope(doc.get("model") or "", doc.get("stream") is True)
+    model = doc.get("model") or ""
+    if len(model) > LONGEST_NAME:
+        raise BadRequest(f"'model' is longer than {LONGEST_NAME} characters", param="model")
+    return Envelope(model, doc.get("stream") is True)
 
 
 def _wanted(kinds: tuple[Any, ...]) -> str:

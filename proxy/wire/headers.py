@@ -56,19 +56,25 @@ def split(headers: Iterable[tuple[bytes, bytes]]) -> Head:
         kind = kind_of(name, _FORWARD)
         if kind == _FORWARD:
             if name.startswith(_OURS):
-                ours[name[len(_OURS) :].decode("latin-1")] = value.decode("latin-1").strip()
+                _note(ours, name[len(_OURS) :].decode("latin-1"), value)
             else:
                 forward.append(pair)
         elif kind == _CREDENTIAL:
             credential.append(pair)
         elif kind == _CACHE_CONTROL:
-            ours["cache-control"] = value.decode("latin-1").lower()
+            _note(ours, "cache-control", value.lower())
             forward.append(pair)
         elif kind == _CONNECTION:
             named.update(token.strip().lower() for token in value.split(b","))
     if named - {b"keep-alive", b"close"}:
         forward = [pair for pair in forward if pair[0] not in named]
     return Head(tuple(forward), tuple(credential), controls(ours) if ours else DEFAULT)
+
+
+def _note(ours: dict[str, str], name: str, value: bytes) -> None:
+    """A header that comes twice is one list (RFC 9110, section 5.3)."""
+    text = value.decode("latin-1").strip()
+    ours[name] = f"{ours[name]}, {text}" if name in ours else text
 
 
 def controls(ours: dict[str, str]) -> Controls:

@@ -51,7 +51,7 @@ def an_answer(usage: Usage | None = USAGE, tier: str = "exact") -> Answer:
 
 
 def a_row(policy: str, step: Step, mode: str = "on") -> Row:
-    return Row(policy, step, 0.0001, mode == "on", mode)
+    return Row(policy, step, 0.0001, mode == "on", mode, a_call())
 
 
 def a_plan(rows: Sequence[Row] = (), final: Step | None = None, **changes: Any) -> Plan:

@@ -45,7 +45,7 @@ async def main(path: Path, number: int) -> None:
     while True:
         for following in range(number, number + 10):
             await tier.put(slot(following), Entry(value(following), time.time(), 0.0, "m"))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.004)
         number += 10
 
 

@@ -16,7 +16,7 @@ def plan(*rows, final=None):
 
 
 def row(step, policy="cache.exact", mode="on"):
-    return Row(policy, step, 0.0, mode == "on", mode)
+    return Row(policy, step, 0.0, mode == "on", mode, call())
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from policies.base.call import CacheMode, Call, Dialect
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
 from policies.base.reply import Chunks, Reply
-from proxy.backends.wrap.flight import Flight, Leader, Reader
+from proxy.backends.wrap.flight import Flight, GivenUp, Leader, Reader
 
-Key = tuple[bytes, bool, bool]
+Key = tuple[bytes, str]
 
 
 class Coalesce:
@@ -33,7 +33,10 @@ class Coalesce:
             return await self._inner.send(call)
         flight = self._flights.get(key)
         if flight is not None:
-            return await _follow(flight)
+            try:
+                return await _follow(flight)
+            except GivenUp:
+                return await self.send(call)  # the leader left as this call came
         flight = Flight(call.audience, self._limit, partial(self._flights.pop, key, None))
         self._flights[key] = flight
         try:
@@ -55,8 +58,9 @@ class Coalesce:
         identity = fingerprint(call)
         if identity is None:
             return None
-        options = call.doc().get("stream_options") or {}
-        return identity, call.stream, bool(options.get("include_usage"))
+        # What chooses the bytes in which the one answer comes.
+        form = (call.stream, call.doc().get("stream_options"), call.header(b"accept-encoding"))
+        return identity, repr(form)
 
     async def aclose(self) -> None:
         """Close what it wraps."""

@@ -10,6 +10,10 @@ from policies.base.reply import Chunks, Reply
 from proxy.errors import BrokenReply
 
 
+class GivenUp(BrokenReply):
+    """The call that was to be shared has been cancelled."""
+
+
 class Flight:
     """What has passed of a reply, kept up to `limit` bytes for whoever joins in the middle.
 
@@ -78,7 +82,7 @@ class Flight:
     def finish(self, error: BaseException | None) -> None:
         """The reply is complete, or has failed for everybody."""
         if isinstance(error, asyncio.CancelledError):
-            error = BrokenReply("the upstream call was given up")
+            error = GivenUp("the upstream call was given up")
         self.done = True
         self._error = error
         if self.reply is None or error is not None or self.reply.status >= 300:
@@ -253,8 +257,9 @@ class Reader:
         self.flight.leave(self)
 
     async def aclose(self) -> None:
-        """Leave the flight, whose answer is settled now: later requests ask anew."""
-        self.flight.close()
+        """Leave the flight; once its answer is settled, later requests ask anew."""
+        if self.flight.done:
+            self.flight.close()
         self.flight.leave(self)
 
 

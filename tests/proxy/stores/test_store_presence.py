@@ -34,7 +34,7 @@ def made(path, bits=BITS, inode=1):
     """A filter that is complete."""
     presence = Presence(path, bits, inode)
     presence.clear()
-    presence.complete(presence.draft())
+    presence.complete()
     return presence
 
 
@@ -58,14 +58,22 @@ def test_making_it_anew_forgets_only_what_is_gone(path, before, rows, meanwhile)
     presence = made(path)
     presence.add(before)
     presence.clear()
-    draft = presence.draft()
-    draft.add(rows)
+    presence.add(rows)
     Presence(path, BITS, 1).add(meanwhile)
-    presence.complete(draft)
+    presence.complete()
     assert all(presence.may_hold(key) for key in [*rows, *meanwhile])
     fresh = made(path.with_suffix(".other"))
     fresh.add([*rows, *meanwhile])
     assert [presence.may_hold(key) for key in before] == [fresh.may_hold(key) for key in before]
+
+
+def test_a_clearing_between_adding_and_commit_is_made_good(path):
+    one, two = made(path), Presence(path, BITS, 1)
+    with one.adding([key(1)]):
+        assert two.may_hold(key(1))
+        two.clear()
+    two.complete()
+    assert one.may_hold(key(1))
 
 
 def test_few_absent_slots_are_taken_for_present(path):
@@ -86,7 +94,7 @@ def test_until_it_is_complete_everything_may_be_there(path):
     assert presence.is_due(int)
     assert presence.may_hold(key(1))
     presence.clear()
-    presence.complete(presence.draft())
+    presence.complete()
     assert not presence.is_due(int)
     assert not presence.may_hold(key(1))
     presence.clear()  # and there its process was killed
@@ -113,11 +121,18 @@ def test_it_belongs_to_one_database(path):
     assert other.is_due(int)
 
 
+def test_where_it_is_doubted_it_is_due(path):
+    presence = made(path)
+    presence.doubt()
+    assert presence.is_due(int)
+    assert Presence(path, BITS, 1).may_hold(key(1))
+
+
 def test_who_rebuilds_from_a_database_that_was_replaced_completes_nothing(path):
     late = Presence(path, BITS, inode=1)
     late.clear()
     Presence(path, BITS, inode=2)
-    late.complete(late.draft())
+    late.complete()
     assert not late.is_complete()
 
 
@@ -161,7 +176,7 @@ def test_nobody_else_may_read_it(path):
 
 
 def test_all_its_blocks_are_taken_at_the_start(path):
-    made(path, 1 << 23)
+    Presence(path, 1 << 23, 1)
     assert path.stat().st_blocks * 512 >= path.stat().st_size
 
 

@@ -4,7 +4,6 @@ import sqlite3
 
 import pytest
 
-from proxy.stores import sqlite_rows
 from proxy.stores.presence import Presence
 from proxy.stores.sqlite_file import open_file
 from proxy.stores.sqlite_presence import rebuild
@@ -91,7 +90,7 @@ async def test_it_is_made_anew_from_the_rows(path, loss):
     elif loss == "other database":
         file.unlink()
         presence = Presence(file, BITS, inode=1)
-        presence.complete(presence.draft())
+        presence.complete()
     else:
         file.write_bytes({"text": b"text", "cut": whole[:-100]}[loss])
     async with opened(path, SMALL) as tier:
@@ -158,7 +157,10 @@ async def test_a_larger_bound_takes_over_from_processes_that_run(path):
         async with opened(path, 100 * SMALL) as two:
             await complete(two)
             await one.put(slot(2), entry())
-            await one.flush()
+            await one.flush()  # unseen by the other process until this one looks round
+            await one.purges()
+            await two.purges()
+            await complete(two)
             for number in (1, 2):
                 assert await two.get(slot(number)) is not None
 
@@ -211,8 +213,8 @@ async def test_a_row_has_its_bits_before_others_can_see_it(path):
         seen = []
 
         def look(statement):
-            if statement == "COMMIT":
-                seen.append(tier._file.may_hold(slot()))
+            if statement.startswith("INSERT"):
+                seen.append(tier._file.may_hold(digest(slot())))
 
         tier._file.write.set_trace_callback(look)
         await tier.put(slot(), entry())
@@ -220,49 +222,46 @@ async def test_a_row_has_its_bits_before_others_can_see_it(path):
         assert seen == [True]
 
 
-async def test_a_rebuild_keeps_out_of_transactions_under_way(path):
-    await filled(path, 10)
-    file = open_file(path, BITS)
-    file.write.execute("PRAGMA busy_timeout = 0")
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            next(rebuild(file.presence, file.write))
-        assert file.presence.is_complete()
-        other.execute("ROLLBACK")
-        steps = rebuild(file.presence, file.write)
-        assert next(steps)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            next(steps)
-        assert not file.presence.is_complete()
-        other.execute("ROLLBACK")
-    file.close()
+async def test_a_row_keeps_its_bits_where_the_filter_is_cleared_as_it_is_written(path):
+    async with opened(path) as tier:
+        await complete(tier)
+        other = Presence(path.with_suffix(".presence"), BITS, path.stat().st_ino)
+
+        def clear(statement):
+            if statement.startswith("INSERT"):
+                other.clear()
+                other.complete()
+
+        tier._file.write.set_trace_callback(clear)
+        await tier.put(slot(), entry())
+        await tier.flush()
+        assert not tier.lacks(slot())
+        assert tier.lacks(slot(1))
 
 
-async def test_no_row_is_left_out_while_another_process_writes(path):
-    """Again and again made anew, by this process, under the writes of another."""
+async def test_no_row_is_left_out_while_other_processes_write(path):
+    """Again and again made anew, by this process, under the writes of others."""
+    # Large, since a bit may be lost where two processes change one byte at once.
+    file = open_file(path, 1 << 25)
     writers = [store_writer.start_writer(path, first) for first in (0, 10_000_000)]
-    file = open_file(path, BITS)
     try:
         for _ in range(15):
             for _ in rebuild(file.presence, file.write):
                 await asyncio.sleep(0.002)
-            _assert_complete(file)
-            await asyncio.sleep(0.01)
+            assert file.in_order()
+            found = file.read.execute("SELECT slot FROM entries").fetchall()
+
+            async def none_is_lacking(found=found):
+                return all(file.may_hold(key) for (key,) in found)
+
+            # Rows of a transaction that the clearing cut into get their bits right after it.
+            await until(none_is_lacking)
     finally:
         for writer in writers:
             writer.kill()
             writer.communicate()
-    _assert_complete(file)
-    assert sqlite_rows.count(file.read) > 1000
+    assert len(found) > 50
     file.close()
-
-
-def _assert_complete(file):
-    file.mark([])  # finds a file that another process has put in its place
-    found = file.read.execute("SELECT slot FROM entries").fetchall()
-    assert all(file.presence.may_hold(key) for (key,) in found)
 
 
 async def test_a_damaged_digest_does_not_stop_the_walk(path):
