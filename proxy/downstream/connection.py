@@ -10,23 +10,22 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from proxy.downstream.exchange import Application, Exchange, Scope
+from proxy.downstream.exchange import Application, Exchange
 from proxy.downstream.invalid import InvalidHttp, answer
 from proxy.downstream.reader import Reader
-from proxy.downstream.request import Request
+from proxy.downstream.request import Request, Scope
 from proxy.downstream.ticker import NEVER, ticker_of
 from proxy.downstream.writer import head
 
 UNREAD_LIMIT = 64 * 1024  # bytes of a body that nobody has taken, at which reading pauses
 QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
+PIPELINE_LIMIT = 1024  # requests that wait; a single read may hold many
 _LINGER = 2.0  # seconds in which a client may read why it was refused
-_NOBODY = Request("GET", "/", b"/", b"", "1.1", [], keep_alive=False, expects=False)
 
 # All keys are there from the start: so a copy never has to grow.
-_SCOPE = dict.fromkeys(
-    ("asgi", "scheme", "server", "client", "root_path", "http_version", "method", "path")
-    + ("raw_path", "query_string", "headers", "state", "extensions")
-) | {"type": "http"}
+_KEYS = "asgi scheme server client root_path http_version method path raw_path query_string"
+_SCOPE = dict.fromkeys(f"type {_KEYS} headers state extensions".split())
+_NOBODY = Request("", keep_alive=False)
 
 
 class Connection(asyncio.Protocol):
@@ -40,6 +39,7 @@ class Connection(asyncio.Protocol):
     head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
 
     transport: asyncio.Transport
+    _reader: Reader
 
     def __init__(
         self,
@@ -60,14 +60,13 @@ class Connection(asyncio.Protocol):
         self.server = server_state
         self._state = app_state
         self._application = cast(Application, config.loaded_app)
-        self._reader = Reader()
         self._current: Exchange | None = None
-        self._queue: deque[Request] = deque()
+        self._queue: deque[tuple[Request, Scope]] = deque()
         self._refusal: InvalidHttp | None = None  # said when the queue is empty
         self._deaf = False  # whatever comes is dropped
         self._ended = False  # the client has said that nothing more will come
         self._late = False  # the deadline is that of a head
-        self._base: Scope = {}
+        self._secure = False
 
     # Called by uvicorn.
 
@@ -82,14 +81,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request."""
         self.transport = cast(asyncio.Transport, transport)
-        self._base = {
-            **_SCOPE,
+        self._secure = is_ssl(self.transport)
+        base = _SCOPE | {
+            "type": "http",
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
-            "scheme": "https" if is_ssl(self.transport) else "http",
+            "scheme": "https" if self._secure else "http",
             "server": get_local_addr(self.transport),
             "client": get_remote_addr(self.transport),
             "root_path": self._config.root_path,
         }
+        self._reader = Reader(base, self._take)
         self.deadline = self.loop.time() + self.head_timeout
         self.server.connections.add(self)  # type: ignore[arg-type]  # a protocol like uvicorn's
         shortest = min(self._config.timeout_keep_alive, self.head_timeout)
@@ -100,17 +101,9 @@ class Connection(asyncio.Protocol):
         if self._deaf:
             return
         reader = self._reader
-        error: InvalidHttp | None = None
         try:
             reader.feed(data)
-        except InvalidHttp as invalid:
-            error = invalid
-        if reader.begun:
-            self._queue.extend(reader.begun)
-            reader.begun.clear()
-            if self._current is None:
-                self._next()
-        if error is not None:
+        except InvalidHttp as error:
             self._refuse(error)
             return
         current = self._current
@@ -118,8 +111,7 @@ class Connection(asyncio.Protocol):
             if reader.in_head and not self._late:
                 self._late = True
                 self.deadline = self.loop.time() + self.head_timeout
-            return
-        if current.waiting:
+        elif current.waiting:
             current.wake()
         request = reader.request
         if self._queue or (request is not None and request.unread > UNREAD_LIMIT):
@@ -129,7 +121,7 @@ class Connection(asyncio.Protocol):
         """Whether to keep the sending half: while somebody may want to read from it."""
         self._ended = True
         current = self._current
-        if current is None or not current.request.complete or self._base["scheme"] == "https":
+        if current is None or not current.request.complete or self._secure:
             return False
         current.hung_up()
         return True
@@ -174,15 +166,19 @@ class Connection(asyncio.Protocol):
         """The response is complete: go on with the next request, or close."""
         self.server.total_requests += 1
         self._current = None
+        request = exchange.request
         if self.transport.is_closing():
             return
         if not exchange.keep_alive or self.closing:
             self._hang_up()
             return
-        request = exchange.request
-        self._late = not request.complete
-        request.drop()  # what the application did not read, nobody will
-        self.deadline = self.loop.time() + (self.head_timeout if self._late else self._keep_alive)
+        if request.complete:
+            self._late = False
+            self.deadline = self.loop.time() + self._keep_alive
+        else:
+            self._late = True
+            self.deadline = self.loop.time() + self.head_timeout
+        request.drop()  # what the application did not read, nobody will: reading may go on
         if self._queue or self._ended or self._refusal is not None:
             self._next()
         if self.paused:
@@ -203,23 +199,32 @@ class Connection(asyncio.Protocol):
 
     # One request after another.
 
-    def _next(self) -> None:
-        if not self._queue:
-            if self._refusal is not None:
-                self._say(self._refusal)
-            else:
-                self.close()
+    def _take(self, request: Request, scope: Scope) -> None:
+        """Serve a request whose head is there, or let it wait for its turn."""
+        if self._current is None:
+            self._begin(request, scope)
             return
-        request = self._queue.popleft()
-        if self._ended and not request.complete:
-            self.close()
-            return
+        if len(self._queue) >= PIPELINE_LIMIT:
+            raise InvalidHttp(f"over {PIPELINE_LIMIT} requests were sent at once")
+        self._queue.append((request, scope))
+
+    def _begin(self, request: Request, scope: Scope) -> None:
         self.deadline = NEVER
-        self._late = False
-        exchange = self._current = Exchange(self, request, gone=self._ended)
-        run = exchange.run(self._application, exchange.scope(self._base, self._state))
-        exchange.task = task = self.loop.create_task(run)
+        exchange = self._current = Exchange(self, request)
+        if self._ended:
+            exchange.hung_up()
+        scope["state"] = self._state.copy()
+        exchange.task = task = self.loop.create_task(exchange.run(self._application, scope))
         self.server.tasks.add(task)
+
+    def _next(self) -> None:
+        """Serve what waits; after the last of it say what was wrong, or close."""
+        if self._queue and (self._queue[0][0].complete or not self._ended):
+            self._begin(*self._queue.popleft())
+        elif self._refusal is not None:
+            self._say(self._refusal)
+        else:
+            self.close()
 
     def _refuse(self, error: InvalidHttp) -> None:
         """Serve the requests that came before what is no HTTP, say so, and close."""

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.downstream.invalid import answer
-from proxy.downstream.request import Request
+from proxy.downstream.request import Request, Scope
 from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, head
 from proxy.errors import ProxyError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # a cycle: the connection makes these
     from proxy.downstream.connection import Connection
 
 Message = MutableMapping[str, Any]
-Scope = dict[str, Any]
 Application = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
@@ -41,6 +40,7 @@ class Exchange:
     over = False
     waiting = False  # somebody waits in `receive`
     task: asyncio.Task[None] | None = None
+    _gone = False  # the client has hung up, or half of it has
     _taken = False  # the application has been given the whole body
     _news: asyncio.Event | None = None
     _listener: Callable[[], None] | None = None
@@ -49,33 +49,16 @@ class Exchange:
     _head = b""  # while it waits
     _flush: asyncio.Handle | None = None
 
-    def __init__(self, connection: Connection, request: Request, *, gone: bool) -> None:
+    def __init__(self, connection: Connection, request: Request) -> None:
         self.request = request
         self.keep_alive = request.keep_alive
         self._connection = connection
         self._transport = connection.transport
-        self._gone = gone  # the client has hung up, or half of it has
-
-    def scope(self, base: Scope, state: dict[str, Any]) -> Scope:
-        """The ASGI scope; `base` is what the connection's requests have in common."""
-        request = self.request
-        scope = base.copy()
-        scope["http_version"] = request.version
-        scope["method"] = request.method
-        scope["path"] = request.path
-        scope["raw_path"] = request.raw_path
-        scope["query_string"] = request.query
-        scope["headers"] = request.headers
-        scope["state"] = state.copy()
-        scope["extensions"] = {ON_DISCONNECT: self.on_disconnect}
-        if root := scope["root_path"]:
-            scope["path"] = root + request.path
-            scope["raw_path"] = root.encode("ascii") + request.raw_path
-        return scope
 
     async def run(self, application: Application, scope: Scope) -> None:
         """Call the application, and end the response if it did not."""
         try:
+            scope["extensions"] = {ON_DISCONNECT: self.on_disconnect}
             await application(scope, self.receive, self.send)
             if not (self.complete or self.over):
                 self._abandoned()
@@ -85,13 +68,11 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - the application's; a client must hear of it
             # Its message may quote a prompt; where it happened does not.
             *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-            where = frame.f_code.co_filename
-            log.error(  # noqa: TRY400 - see above
-                "%s in %s:%d", type(error).__name__, where, line
-            )
+            kind, where = type(error).__name__, frame.f_code.co_filename
+            log.error("%s in %s:%d", kind, where, line)  # noqa: TRY400 - see above
             self._fail()
         finally:
-            self._connection.server.tasks.discard(self.task)
+            self._connection.server.tasks.discard(cast(Any, self.task))
             self.task = None
 
     # What the application calls.
@@ -101,12 +82,11 @@ class Exchange:
         request = self.request
         while not (self.complete or self.over):
             if request.parts or (request.complete and not self._taken):
-                self._taken = request.complete
-                message: Message = {"type": "http.request", "body": request.take()}
-                message["more_body"] = not request.complete
+                complete = self._taken = request.complete
+                body = request.take()
                 if self._connection.paused:
                     self._connection.regulate()
-                return message
+                return {"type": "http.request", "body": body, "more_body": not complete}
             if self._gone:
                 break
             await self._wait()
@@ -177,8 +157,8 @@ class Exchange:
         if request.expects and not request.complete:
             # Whether the client will send the body now is its own guess (RFC 9110, 10.1.1).
             keep_alive = False
-        if defaults := connection.server.default_headers:
-            fields = [*defaults, *fields]
+        if not isinstance(fields, (list, tuple)) or connection.server.default_headers:
+            fields = [*connection.server.default_headers, *fields]
         written = head(status, fields, request, keep_alive=keep_alive)
         self._head, self._framing, self._left, self.keep_alive = written
         self._flush = connection.loop.call_soon(self._flush_head)
@@ -213,9 +193,9 @@ class Exchange:
             self._connection.finished(self)
 
     def _flush_head(self) -> None:
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
+        self._flush = None
+        self._transport.write(self._head)
+        self._head = b""
 
     def _stop_flush(self) -> None:
         if self._flush is not None:

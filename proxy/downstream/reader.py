@@ -18,16 +18,17 @@ HEAD_LIMIT = 64 * 1024  # bytes of a head; also of trailers or chunk extensions 
 HEADER_LIMIT = 256  # headers in one head
 
 _NOTED = frozenset((b"connection", b"expect", b"transfer-encoding"))
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class Reader:
-    """Hands each request whose head is complete to `sink`, with a copy of `base` as its scope.
+    """Hands each request whose head is complete to `sink`, with its scope, which begins as `base`.
 
     `request` is the latest one, whose body may still be coming. An offer to upgrade is
     ignored. What is read does not depend on how the bytes were cut.
     """
 
-    def __init__(self, base: Scope, sink: Callable[[Request], None]) -> None:
+    def __init__(self, base: Scope, sink: Callable[[Request, Scope], None]) -> None:
         self.request: Request | None = None
         self._base = base
         self._sink = sink
@@ -35,7 +36,7 @@ class Reader:
         self._url = b""  # while a head is under way
         self._headers: list[tuple[bytes, bytes]] = []
         self._noted: dict[bytes, bytes] = {}
-        self._upgrading = False  # the parser thinks that HTTP ends with this head
+        self._framing: bytes | None = None  # of a body that the parser will not read
         self._resuming = False  # the parser reads a head that we wrote
         self._ended = False  # the last request said that nothing follows
         self._span = 0  # bytes of all reads since the request under way began, or more
@@ -62,12 +63,11 @@ class Reader:
             self._stopped(error, data)
         request = self.request
         if request is not None and request.complete and not self._url:
-            self._span = 0
-        elif self._barren == 0:
+            self._span = self._barren = 0
+            return
+        if self._barren == 0:
             self._span = size
-        elif self._barren > HEAD_LIMIT:
-            raise _head_too_large()
-        if len(self._headers) > HEADER_LIMIT:
+        if self._barren > HEAD_LIMIT or len(self._headers) > HEADER_LIMIT:
             raise _head_too_large()
 
     def close(self) -> None:
@@ -95,14 +95,9 @@ class Reader:
 
         It has let go of the request; a new one is told of the body's framing only.
         """
-        assert self.request is not None
-        self._upgrading, self._resuming = False, True
-        lines = [b"POST / HTTP/1.1"]
-        for name, value in self.request.scope["headers"]:
-            if name in (b"content-length", b"transfer-encoding"):
-                lines.append(name + b": " + value)
+        framing, self._framing, self._resuming = self._framing, None, True
         self._parser = HttpRequestParser(self)
-        self._parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
 
     # What follows is called by the parser.
 
@@ -141,8 +136,8 @@ class Reader:
         parser = self._parser
         path, raw, query = target(url)
         scope = self._base.copy()
-        scope["http_version"] = "1.1"
-        scope["method"] = parser.get_method().decode("ascii")
+        method = parser.get_method().decode("ascii")
+        scope["method"] = method
         scope["path"] = path
         scope["raw_path"] = raw
         scope["query_string"] = query
@@ -151,11 +146,15 @@ class Reader:
             scope["path"] = root + path
             scope["raw_path"] = root.encode("ascii") + raw
         keep_alive = parser.should_keep_alive()
-        request = Request(scope, keep_alive)
-        if self._noted or not keep_alive:
+        request = Request(method, keep_alive)
+        if self._noted or not keep_alive or self._ended:
             self._heed(request)
-        self._upgrading = parser.should_upgrade()
-        self._sink(request)
+        scope["http_version"] = request.version
+        if parser.should_upgrade():
+            self._framing = b"".join(
+                [b"%b: %b\r\n" % field for field in headers if field[0] in _FRAMING]
+            )
+        self._sink(request, scope)
         self.request = request
 
     def on_body(self, data: bytes) -> None:
@@ -169,7 +168,7 @@ class Reader:
     def on_message_complete(self) -> None:
         """Finish the request."""
         request = self.request
-        if request is not None and not self._upgrading:
+        if request is not None and self._framing is None:
             request.complete = True
             if not request.keep_alive:
                 self._ended = True
@@ -183,7 +182,7 @@ class Reader:
         if self._ended:
             raise InvalidHttp("a request follows the last one")
         noted, self._noted = self._noted, {}
-        version = request.scope["http_version"] = self._parser.get_http_version()
+        version = request.version = self._parser.get_http_version()
         if version == "1.1":
             request.expects = noted.get(b"expect") == b"100-continue"
         elif version != "1.0":

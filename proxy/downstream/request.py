@@ -13,14 +13,16 @@ from proxy.downstream.invalid import InvalidHttp
 Scope = dict[str, Any]
 
 
-class Request(msgspec.Struct):
+class Request(msgspec.Struct, gc=False):
     """A head that is complete, and what has come of the body and was not taken yet.
 
-    `scope` is ASGI's. `expects`: the client waits for `100 Continue`.
+    `version` is 1.1 or 1.0. `expects`: the client waits for `100 Continue`. The rest of the
+    head is in the ASGI scope, which leads back to here and so is not kept here.
     """
 
-    scope: Scope
+    method: str
     keep_alive: bool
+    version: str = "1.1"
     expects: bool = False
     parts: list[bytes] = []
     unread: int = 0  # bytes in `parts`

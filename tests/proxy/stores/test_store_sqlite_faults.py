@@ -103,14 +103,15 @@ async def test_damage_while_open_is_mended_by_all_who_share_the_file(path):
     async with opened(path) as one, opened(path) as two:
         with path.open("r+b") as file:
             file.seek(4096)
-            file.write(b"\xff" * (path.stat().st_size - 4096))  # chance might make a page
+            file.write(b"\xff" * (path.stat().st_size - 4096))
         await asyncio.sleep(0.03)
         for number in range(300):
             with contextlib.suppress(sqlite3.DatabaseError):
                 await one.get(slot(number))
         with contextlib.suppress(sqlite3.DatabaseError):
             await one.flush()
-        await two.purges()
+        for tier in (one, two):  # whichever came upon the damage, the other follows
+            await tier.purges()
         await one.put(slot(), entry(b"anew"))
         await one.flush()
         assert (await two.get(slot())).value == b"anew"
