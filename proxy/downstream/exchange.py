@@ -6,11 +6,11 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
 from proxy.downstream.request import Request, Scope
-from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, head
+from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, chunk, head
 from proxy.errors import ProxyError
 
 if TYPE_CHECKING:  # a cycle: the connection makes these
@@ -39,7 +39,7 @@ class Exchange:
     complete = False
     over = False
     waiting = False  # somebody waits in `receive`
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None]
     _gone = False  # the client has hung up, or half of it has
     _taken = False  # the application has been given the whole body
     _news: asyncio.Event | None = None
@@ -72,8 +72,8 @@ class Exchange:
             log.error("%s in %s:%d", kind, where, line)  # noqa: TRY400 - see above
             self._fail()
         finally:
-            self._connection.server.tasks.discard(cast(Any, self.task))
-            self.task = None
+            self._connection.server.tasks.discard(self.task)
+            del self.task  # which leads back to here
 
     # What the application calls.
 
@@ -172,25 +172,28 @@ class Exchange:
                 self.cut()
                 return
         elif framing is CHUNKED:
-            end = b"" if more else b"0\r\n\r\n"
-            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+            body = chunk(body, last=not more)
         elif framing is NONE:
             body = b""
-        if lines := self._head:
-            if body or not more:
-                self._stop_flush()
-                if len(body) <= _JOINED:
-                    self._transport.write(lines + body)
-                else:
-                    self._transport.writelines((lines, body))
-        elif body:
-            self._transport.write(body)
+        if body or not more:
+            self._out(body)
         if not more:
             self.complete = True
             self._listener = None
             if self.waiting:
                 self.wake()
             self._connection.finished(self)
+
+    def _out(self, body: bytes) -> None:
+        """Write a piece of the body, and the head where it still waits."""
+        if lines := self._head:
+            self._stop_flush()
+            if len(body) <= _JOINED:
+                self._transport.write(lines + body)
+            else:
+                self._transport.writelines((lines, body))
+        elif body:
+            self._transport.write(body)
 
     def _flush_head(self) -> None:
         self._flush = None

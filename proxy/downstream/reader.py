@@ -54,12 +54,12 @@ class Reader:
         raises; nothing may be fed any more then. Bytes after a last request are ignored.
         """
         size = len(data)
-        if self._span or size > HEAD_LIMIT:
+        if self._span or size > HEAD_LIMIT:  # else this is the start, and the limits are far
             self._span += size
             self._barren += size
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self._stopped(error, data)
         request = self.request
         if request is not None and request.complete and not self._url:
@@ -74,13 +74,13 @@ class Reader:
         """Let go of the parser, which refers back to here."""
         del self._parser
 
-    def _stopped(self, error: HttpParserError, data: bytes) -> None:
+    def _stopped(self, error: HttpParserError | HttpParserUpgrade, data: bytes) -> None:
         while isinstance(error, HttpParserUpgrade):
             data = data[error.args[0] :]
             try:
                 self._resume()
                 self._parser.feed_data(data)
-            except HttpParserError as another:
+            except (HttpParserError, HttpParserUpgrade) as another:
                 error = another
             else:
                 return
@@ -95,7 +95,7 @@ class Reader:
 
         It has let go of the request; a new one is told of the body's framing only.
         """
-        framing, self._framing, self._resuming = self._framing, None, True
+        framing, self._framing, self._resuming = self._framing or b"", None, True
         self._parser = HttpRequestParser(self)
         self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % framing)
 

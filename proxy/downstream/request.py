@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,6 +45,7 @@ class Request(msgspec.Struct, gc=False):
         self.unread = 0
 
 
+@lru_cache(maxsize=64)  # a handful of paths makes up nearly all requests
 def target(url: bytes) -> tuple[str, bytes, bytes]:
     """Path, path as it came, and query of a request target in origin or absolute form.
 

@@ -1,4 +1,4 @@
-"""Writes the head of a response, without I/O."""
+"""Writes the head of a response and the framing of its body, without I/O."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ def head(status: int, fields: Fields, request: Request, *, keep_alive: bool) -> 
     `ValueError` for anything that could end a line early, and for a length that is none;
     `KeyError` for a status that is not final.
     """
-    lines = [_START[status], *map(_joined, fields), b""]
-    text = b"\r\n".join(lines)
-    # Two bytes for each line are ours; others would be the application's.
-    if len(text) - len(text.translate(None, b"\r\n\0")) != 2 * len(lines) - 2:
+    text = b"\r\n".join([_START[status], *map(_joined, fields)])
+    # Two bytes before each header are ours; others would be the application's.
+    if len(text.translate(None, b"\r\n\0")) != len(text) - 2 * len(fields):
         raise ValueError("a header has a CR, LF or NUL in it")
     by_name = dict(fields)
     length = by_name.get(b"content-length", b"")
@@ -55,7 +54,7 @@ def head(status: int, fields: Fields, request: Request, *, keep_alive: bool) -> 
         or not _RARE.isdisjoint(by_name)
         or status == 204
     ):
-        text, length, close = _settled(lines, status)
+        text, length, close = _settled(text, status)
         keep_alive = keep_alive and not close
     framing = LENGTH
     if request.method == "HEAD" or status in (204, 304):
@@ -63,20 +62,27 @@ def head(status: int, fields: Fields, request: Request, *, keep_alive: bool) -> 
     elif not length:
         if request.version == "1.1":
             framing = CHUNKED
-            text += b"transfer-encoding: chunked\r\n"
+            text += b"\r\ntransfer-encoding: chunked"
         else:
             framing = CLOSE
             keep_alive = False
     if not keep_alive:
-        text += b"connection: close\r\n"
+        text += b"\r\nconnection: close"
     elif request.version == "1.0":
-        text += b"connection: keep-alive\r\n"
-    return text + b"\r\n", framing, int(length or b"0"), keep_alive
+        text += b"\r\nconnection: keep-alive"
+    return text + b"\r\n\r\n", framing, int(length or b"0"), keep_alive
 
 
-def _settled(lines: list[bytes], status: int) -> tuple[bytes, bytes, bool]:
+def chunk(body: bytes, *, last: bool) -> bytes:
+    """A piece of a body in chunked coding; nothing for an empty one that is not the last."""
+    end = b"0\r\n\r\n" if last else b""
+    return b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+
+
+def _settled(text: bytes, status: int) -> tuple[bytes, bytes, bool]:
     """The head without what is ours to say, its length, and whether it wants to close."""
-    pairs = [(line.partition(b":"), line) for line in lines[1:-1]]
+    start, *lines = text.split(b"\r\n")
+    pairs = [(line.partition(b":"), line) for line in lines]
     found: dict[bytes, list[bytes]] = {}
     for (name, _, value), _line in pairs:
         found.setdefault(name.lower(), []).append(value.strip().lower())
@@ -89,5 +95,4 @@ def _settled(lines: list[bytes], status: int) -> tuple[bytes, bytes, bool]:
         raise ValueError("a response has one content-length, and it is a number")
     tokens = [token.strip() for token in b",".join(found.get(b"connection", ())).split(b",")]
     kept = [line for (name, _, _), line in pairs if name.lower() not in ours]
-    text = b"\r\n".join([lines[0], *kept, b""])
-    return text, lengths[0] if lengths else b"", b"close" in tokens
+    return b"\r\n".join([start, *kept]), lengths[0] if lengths else b"", b"close" in tokens

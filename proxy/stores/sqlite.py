@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _TEND = 30.0  # seconds between sweeps
 _SWEEPS = 20  # batches of one sweep, so that writes need not wait long
+_ROW = 200  # bytes of a row that are not its value
 _MIB = 1 << 20
 
 
@@ -214,7 +215,7 @@ def _write(file: SqliteFile, batch: Batch, bound: int) -> None:
     kept = [(key, *write) for key, write in batch.items() if write[1] is not GONE]
     for start in range(0, len(kept), rows.MOST):
         _insert(file, kept[start : start + rows.MOST])
-    file.room -= sum(len(entry.value) for _, _, entry, _ in kept)
+    file.room -= sum(len(entry.value) + _ROW for _, _, entry, _ in kept)
     if file.room < 0:
         file.room = rows.evict(file.write, bound)
 
@@ -225,7 +226,10 @@ def _insert(file: SqliteFile, kept: list[tuple[bytes, Slot, Entry, bytes]]) -> N
             if rows.insert(file.write, [rows.row(*each) for each in kept], file.heeded):
                 return
         # A purge that another process made while these were waiting holds for them too.
-        for number, made in rows.purges(file.write, file.heeded):
+        purges = rows.purges(file.write, file.heeded)
+        if not purges:
+            raise StoreError("rows are refused though there was no purge")
+        for number, made in purges:
             file.heeded = number
             kept = [each for each in kept if not made.took(each[1], each[2])]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import fnmatch
 import functools
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -122,13 +123,25 @@ def is_damage(error: BaseException) -> bool:
 
 def set_aside(path: Path, inode: int | None, why: Exception) -> None:
     """Rename a damaged file, unless another process has replaced it already."""
-    if inode is None or _inode(path) != inode:
-        return
-    log.warning("%s is damaged (%s): set aside as %s.damaged", path, why, path.name)
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
+    with _alone_in(path.parent):
+        if inode is None or _inode(path) != inode:
+            return
+        log.warning("%s is damaged (%s): set aside as %s.damaged", path, why, path.name)
+        for suffix in ("-wal", "-shm", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from renaming at the same time, so that none renames a new file."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _make_private(path: Path) -> None:

@@ -180,7 +180,7 @@ def evict(connection: sqlite3.Connection, bound: int) -> int:
     room = int(bound * _ROOM)
     if used(connection) > bound:
         _make_room(connection, bound - room)
-    return room // 2
+    return room // 8
 
 
 def _make_room(connection: sqlite3.Connection, bound: int) -> None:

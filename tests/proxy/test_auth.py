@@ -46,7 +46,7 @@ def test_without_clients_every_credential_is_its_own_tenant_and_says_nothing_of_
 
 
 def test_all_credentials_that_are_shown_count():
-    both = bearer("k") + ((b"x-api-key", b"other"),)
+    both = (*bearer("k"), (b"x-api-key", b"other"))
     assert OPEN.tenant(both) != OPEN.tenant(bearer("k"))
 
 
