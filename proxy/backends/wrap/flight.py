@@ -142,7 +142,7 @@ class Flight:
     def _shut(self, _: object) -> None:
         """The pump has ended: close the upstream's body."""
         assert self._chunks is not None
-        self._pump = asyncio.ensure_future(_close(self._chunks))
+        self._pump = asyncio.ensure_future(self._chunks.aclose())
 
     def _keep(self, chunk: bytes) -> None:
         self._parts.append(chunk)
@@ -214,10 +214,6 @@ class Flight:
             self.take_over()
         elif self._pump is None and self._chunks is not None:
             await self._chunks.aclose()
-
-
-async def _close(chunks: Chunks) -> None:
-    await chunks.aclose()
 
 
 class Reader:
