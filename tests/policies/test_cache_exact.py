@@ -128,6 +128,14 @@ async def test_age_is_limited_by_the_setting_and_the_request():
         assert isinstance(await asked(policy, shelf, one, later=90), Skip)
 
 
+async def test_a_lifetime_of_nothing_stores_nothing():
+    shelf = Shelf()
+    await answered(cache(), shelf, call(controls=Controls(ttl=0.0)))
+    assert not shelf.kept
+    with pytest.raises(ValueError, match="greater than 0"):
+        cache(ttl=0)
+
+
 async def test_a_request_cannot_lengthen_the_lifetime():
     policy, shelf = cache(ttl="1m"), Shelf()
     await answered(policy, shelf, call(controls=Controls(ttl=9999.0)))

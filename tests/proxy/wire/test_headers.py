@@ -112,3 +112,11 @@ def test_a_value_we_do_not_know_is_named(name, value):
     with pytest.raises(BadRequest) as refused:
         split([(f"x-penstock-{name}".encode(), value.encode())])
     assert refused.value.param == f"x-penstock-{name}"
+
+
+def test_a_header_that_comes_twice_is_one_list():
+    twice = [(b"cache-control", b"no-store"), (b"cache-control", b"max-age=60")]
+    controls = split([*twice, (b"x-penstock-bypass", b"cache"), (b"x-penstock-bypass", b"batch")])
+    assert controls.controls.cache is CacheMode.READ_ONLY
+    assert controls.controls.max_age == 60.0
+    assert controls.controls.bypass == {"cache", "batch"}

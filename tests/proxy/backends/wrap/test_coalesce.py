@@ -47,6 +47,8 @@ async def test_a_thousand_identical_calls_are_one():
         {"backends": ("b",)},
         {"controls": Controls(namespace="n")},
         {"headers": ((b"anthropic-beta", b"x"),)},
+        {"headers": ((b"accept-encoding", b"gzip"),)},
+        {"doc": {"stream_options": {"include_usage": True}}},
     ],
 )
 async def test_calls_that_differ_are_not_shared(other):
@@ -289,3 +291,25 @@ async def test_a_single_slow_reader_holds_the_upstream_back():
     await turns(50)
     assert pieces.queue.qsize() >= 7
     assert len(await read(reply)) == 500
+
+
+async def test_a_follower_that_leaves_does_not_end_the_sharing():
+    pieces = Pieces()
+    inner = Scripted(Reply(200, SSE, pieces, "a"))
+    backend = coalesce(inner)
+    leader = await backend.send(call())
+    await (await backend.send(call())).chunks.aclose()
+    third = await backend.send(call())
+    assert third.collapsed
+    pieces.put(b"x", None)
+    assert [await read(leader), await read(third)] == [b"x", b"x"]
+
+
+async def test_a_follower_that_comes_as_the_leader_is_cancelled_asks_anew():
+    gate = asyncio.get_running_loop().create_future()
+    backend = coalesce(Scripted(gate, whole(b"fine")))
+    leader = asyncio.create_task(backend.send(call()))
+    await turns()
+    leader.cancel()
+    follower = asyncio.create_task(backend.send(call()))
+    assert await read(await follower) == b"fine"
