@@ -135,7 +135,8 @@ def _loaded(one: Running, fast: Running, scene: Scene, seconds: float) -> Sample
         raise BenchError(
             f"{one.name}, {scene}: {sample.requests} answers, {reached} upstream calls"
         )
-    if scene.kind == HIT and reached > sample.requests / 1000:
+    # Some that reach the upstream are the peers' own health checks.
+    if scene.kind == HIT and reached > sample.requests / 100:
         raise BenchError(f"{one.name}, {scene}: {reached} upstream calls, should be hits")
     return sample
 

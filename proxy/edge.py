@@ -144,7 +144,7 @@ def _model_of(text: bytes) -> str:
 
 
 _EMPTY = Body(b"")
-_INLINE = 64 * 1024  # a longer body is read in a thread, since that takes over a millisecond
+_INLINE = 128 * 1024  # a longer body is read in a thread, since that takes over a millisecond
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 

@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
             return
         current = self._current
         if current is None:
-            if reader.in_head and not self._late:
+            if reader.url and not self._late:
                 self._late = True
                 self.deadline = self.loop.time() + self.head_timeout
         elif current.waiting:
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
         if not exchange.keep_alive or self.closing:
             self._hang_up()
             return
-        if request.complete:
+        if request.complete and not self._reader.url:
             self._late = False
             self.deadline = self.loop.time() + self._keep_alive
         else:

@@ -209,7 +209,8 @@ class Exchange:
     def _abandoned(self) -> None:
         """The application has returned without completing its response."""
         if self._framing is None:
-            log.error("the application returned without an answer")
+            if not self._gone:
+                log.error("the application returned without an answer")
             self._fail()
         else:
             self.cut()

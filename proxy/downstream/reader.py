@@ -24,16 +24,17 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 class Reader:
     """Hands each request whose head is complete to `sink`, with its scope, which begins as `base`.
 
-    `request` is the latest one, whose body may still be coming. An offer to upgrade is
-    ignored. What is read does not depend on how the bytes were cut.
+    `request` is the latest one, whose body may still be coming; `url` is not empty while
+    the head of another is. An offer to upgrade is ignored. What is read does not depend on
+    how the bytes were cut.
     """
 
     def __init__(self, base: Scope, sink: Callable[[Request, Scope], None]) -> None:
         self.request: Request | None = None
+        self.url = b""
         self._base = base
         self._sink = sink
         self._parser = HttpRequestParser(self)
-        self._url = b""  # while a head is under way
         self._headers: list[tuple[bytes, bytes]] = []
         self._noted: dict[bytes, bytes] = {}
         self._framing: bytes | None = None  # of a body that the parser will not read
@@ -41,11 +42,6 @@ class Reader:
         self._ended = False  # the last request said that nothing follows
         self._span = 0  # bytes of all reads since the request under way began, or more
         self._barren = 0  # bytes of whole reads that completed nothing
-
-    @property
-    def in_head(self) -> bool:
-        """Whether a head has begun and is not complete."""
-        return bool(self._url)
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the wire.
@@ -62,7 +58,7 @@ class Reader:
         except (HttpParserError, HttpParserUpgrade) as error:
             self._stopped(error, data)
         request = self.request
-        if request is not None and request.complete and not self._url:
+        if request is not None and request.complete and not self.url:
             self._span = self._barren = 0
             return
         if self._barren == 0:
@@ -103,15 +99,15 @@ class Reader:
 
     def on_url(self, url: bytes) -> None:
         """Collect the request target, with which a head begins."""
-        if self._url:
-            self._url += url
+        if self.url:
+            self.url += url
         else:
-            self._url = url
+            self.url = url
             self._barren = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header of the head; trailers are ignored."""
-        if self._url:
+        if self.url:
             name = name.lower()
             self._headers.append((name, value.strip()))
             if name in _NOTED:
@@ -124,11 +120,11 @@ class Reader:
 
     def on_headers_complete(self) -> None:
         """Publish the request."""
-        headers, url = self._headers, self._url
+        headers, url = self._headers, self.url
         if len(headers) > HEADER_LIMIT or self._span > HEAD_LIMIT:
             self._limit(url, headers)
         self._headers = []
-        self._url = b""
+        self.url = b""
         self._barren = 0
         if self._resuming:
             self._resuming = False
