@@ -260,7 +260,11 @@ class Connection(asyncio.Protocol):
             return
         self._deaf = True
         self.deadline = self.loop.time() + _LINGER
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # asyncio's answer where the client has reset the connection
+            self.close()
+            return
         if self.paused:
             self.paused = False
             self.transport.resume_reading()
