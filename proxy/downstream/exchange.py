@@ -73,7 +73,6 @@ class Exchange:
             self._fail()
         finally:
             self._connection.server.tasks.discard(self.task)
-            del self.task  # which leads back to here
 
     # What the application calls.
 
@@ -157,8 +156,8 @@ class Exchange:
         if request.expects and not request.complete:
             # Whether the client will send the body now is its own guess (RFC 9110, 10.1.1).
             keep_alive = False
-        if not isinstance(fields, (list, tuple)) or connection.server.default_headers:
-            fields = [*connection.server.default_headers, *fields]
+        if (defaults := connection.server.default_headers) or not isinstance(fields, (tuple, list)):
+            fields = [*defaults, *fields]
         written = head(status, fields, request, keep_alive=keep_alive)
         self._head, self._framing, self._left, self.keep_alive = written
         self._flush = connection.loop.call_soon(self._flush_head)
