@@ -154,7 +154,7 @@ def tracked():
 
 ADDRESSES = re.compile(
     r"https?://[^\s\"'<>]*/simple\b"
-    r"|\b(?:pypi|pythonhosted)\.org"
+    r"|\b(?:pypi|pythonhos[t]ed)\.org"
     r"|\bregistry\.(?:npmjs|yarnpkg)"
     r"|\bproxy\.golang\.org"
     r"|--(?:extra-)?index-url|--find-links|--trusted-host"
