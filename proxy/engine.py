@@ -18,10 +18,12 @@ from policies.base.plan import Outcome, Plan, Row
 from policies.base.policy import Policy
 from policies.base.ports import Store, View
 from policies.base.step import Answer, Edit, Refuse, Send, Skip, Step
+from policies.base.terms import Terms
 from proxy.deadline import within
 
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
+TermsOf = Callable[[Call], Terms]
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -49,9 +51,10 @@ class Pipeline(msgspec.Struct, frozen=True):
 class Engine:
     """Plans and settles. `failed(policy)` is told of each policy that raised or ran late."""
 
-    def __init__(self, bind: Bind, failed: Callable[[str], None]) -> None:
+    def __init__(self, bind: Bind, failed: Callable[[str], None], terms: TermsOf) -> None:
         self._bind = bind
         self._failed = failed
+        self._terms = terms
 
     async def plan(
         self, call: Call, pipeline: Pipeline, without: frozenset[str] = frozenset()
@@ -88,7 +91,7 @@ class Engine:
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
         policy = stage.policy
-        view = View(self._bind(policy.name, call.tenant), now)
+        view = View(self._bind(policy.name, call.tenant), now, self._terms)
         try:
             step = await within(stage.deadline, policy.plan(call, view))
             if not isinstance(step, Step):
@@ -134,6 +137,9 @@ def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool
 def _applied(call: Call, step: Edit | Send) -> Call:
     if isinstance(step, Edit):
         headers = call.headers
+        if step.headers:
+            own = {name for name, _ in headers}
+            headers += tuple(pair for pair in step.headers if pair[0] not in own)
         if call.body.wire is not call.body.raw:  # an edited body is not compressed again
             headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
         return msgspec.structs.replace(call, body=step.body, headers=headers)

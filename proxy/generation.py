@@ -22,6 +22,7 @@ from proxy.config import Pipeline as PipelineConfig
 from proxy.engine import Bind, Engine, Pipeline, Stage
 from proxy.errors import BadRequest
 from proxy.exchange import Lane
+from proxy.market import Market
 from proxy.routes import Route, Router
 
 _RELAY = Pipeline("relay", (), frozenset(Effect), 0.0)  # touches nothing
@@ -40,7 +41,7 @@ class Generation:
             config.admin_key.get_secret_value() if config.admin_key else None,
         )
         self.router = Router(_routes(config))
-        self.engine = Engine(bind, books.policy_failed)
+        self.engine = Engine(bind, books.policy_failed, Market(config.backends, books.prices).terms)
         self.pipelines = {name: _pipeline(it) for name, it in config.pipelines.items()}
         self.backends = {name: _backend(name, it) for name, it in config.backends.items()}
         self._lanes: dict[str, Lane] = {}

@@ -50,3 +50,4 @@ class Outcome(msgspec.Struct, frozen=True):
     total: float = 0.0
     gaps: tuple[float, ...] = ()  # between chunks of a stream
     error: str | None = None
+    revoked: str = ""  # the policy whose edit the upstream rejected, if it did

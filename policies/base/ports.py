@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from policies.base.call import Call
 from policies.base.reply import Reply
+from policies.base.terms import Terms
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -36,11 +38,16 @@ class Store(Reader, Protocol):
         """Forget the entry, if there is one."""
 
 
+def _no_terms(call: Call) -> Terms:  # noqa: ARG001 - the signature of `View.terms`
+    return Terms()
+
+
 class View(msgspec.Struct, frozen=True):
-    """What planning may read. `now` is Unix seconds."""
+    """What planning may read. `now` is Unix seconds; `terms` those of the call's upstream."""
 
     store: Reader
     now: float
+    terms: Callable[[Call], Terms] = _no_terms
 
 
 class Backend(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from policies.base.body import Body
-from policies.base.call import Effect
+from policies.base.call import Effect, Headers
 from policies.base.reply import Recording
 
 
@@ -21,7 +21,12 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """Send this body instead. Token counts are of the request, where they were counted."""
+    """Send this body instead. Token counts are of the request, where they were counted.
+
+    `headers` are sent in addition, where the client has not set them. `revocable` names body
+    fields that are no part of the prompt and that an upstream may reject: where it does, the
+    request is sent once more without this edit, and `settle` is told (`Outcome.revoked`).
+    """
 
     body: Body
     effect: Effect
@@ -29,6 +34,8 @@ class Edit(msgspec.Struct, frozen=True):
     tokens_before: int | None = None
     tokens_after: int | None = None
     memo: object = None
+    headers: Headers = ()
+    revocable: tuple[str, ...] = ()
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict
 from policies.base.reply import Recording
 from policies.base.step import Answer, Edit, Refuse, Send, Skip
+from policies.base.terms import Terms
 from proxy.engine import Engine, Pipeline, Stage
 
 
@@ -57,7 +58,11 @@ class Fixed(Base):
 def engine():
     shelves = {}
     failed = []
-    made = Engine(lambda space, tenant: shelves.setdefault((space, tenant), Shelf()), failed.append)
+    made = Engine(
+        lambda space, tenant: shelves.setdefault((space, tenant), Shelf()),
+        failed.append,
+        lambda call: Terms(),
+    )
     made.shelves, made.failed = shelves, failed
     return made
 
