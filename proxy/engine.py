@@ -51,10 +51,18 @@ class Pipeline(msgspec.Struct, frozen=True):
 class Engine:
     """Plans and settles. `failed(policy)` is told of each policy that raised or ran late."""
 
-    def __init__(self, bind: Bind, failed: Callable[[str], None], terms: TermsOf) -> None:
+    def __init__(
+        self,
+        bind: Bind,
+        failed: Callable[[str], None],
+        terms: TermsOf,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` gives Unix seconds."""
         self._bind = bind
         self._failed = failed
         self._terms = terms
+        self._clock = clock
 
     async def plan(
         self, call: Call, pipeline: Pipeline, without: frozenset[str] = frozenset()
@@ -67,7 +75,7 @@ class Engine:
         original, holdout = call, _held_out(call, pipeline.holdout)
         rows: list[Row] = []
         final: Step | None = None
-        now = time.time()
+        now = self._clock()
         for stage in pipeline.stages:
             name = stage.policy.name
             guard = stage.policy.fails_closed

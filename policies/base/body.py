@@ -20,12 +20,13 @@ class Body:
     parser's depth) is forwarded as it came, never edited and never a cache key.
     """
 
-    __slots__ = ("_digests", "_doc", "_parsed", "memo", "raw", "wire")
+    __slots__ = ("_digests", "_doc", "_parsed", "blocks", "memo", "raw", "wire")
 
     def __init__(self, raw: bytes, wire: bytes | None = None) -> None:
         self.raw = raw
         self.wire = raw if wire is None else wire
         self.memo: tuple[object, object] = (None, None)  # `fingerprint`'s: for whom, and what
+        self.blocks: object = None  # `policies.base.prompt`'s memo
         self._parsed: Parsed | None = None
         self._doc: dict[str, Any] | None = None
         self._digests: dict[frozenset[str], bytes | None] = {}
