@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +15,7 @@ from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording
 from policies.base.usage import Usage
 from proxy.entry import entry_of
+from proxy.fault import note
 from proxy.ledger import Ledger
 from proxy.metrics import Metrics
 from proxy.prices import Prices
@@ -21,15 +23,30 @@ from proxy.tokens import Tokens
 from proxy.wire.complete import inspect
 
 
+_LINGER = 0.005  # seconds in which finished requests gather
+_TOGETHER = 32  # requests written down in one turn of the loop: below a millisecond
+
+
 class Books:
-    """Outlives reloads. Nothing here is ever awaited by a client, save `estimate`."""
+    """Outlives reloads. Nothing here is ever awaited by a client, save `estimate`.
+
+    Finished requests are written down several at once: code that has just run runs twice as
+    fast, and no client's bytes wait behind it.
+    """
 
     def __init__(self, ledger: Ledger, metrics: Metrics, prices: Prices, tokens: Tokens) -> None:
-        self.metrics = metrics
         self.prices = prices
+        self._metrics = metrics
         self._ledger = ledger
         self._tokens = tokens
         self._counting: set[asyncio.Task[None]] = set()
+        self._closed: deque[tuple[Plan, Outcome, float]] = deque()
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics, with all requests in them that have ended."""
+        self._write_all()
+        return self._metrics
 
     def close(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
         """Account for a finished request; its reply's `texts` are counted if need be."""
@@ -43,11 +60,28 @@ class Books:
         self._write(plan, msgspec.structs.replace(outcome, usage=usage))
 
     def _write(self, plan: Plan, outcome: Outcome) -> None:
-        entry = entry_of(
-            plan, outcome, self.prices.of(plan.call.model), time.time() - outcome.total
-        )
-        self._ledger.record(entry)
-        self.metrics.observe(plan, outcome, entry)
+        if not self._closed:
+            asyncio.get_running_loop().call_later(_LINGER, self._write_some)
+        self._closed.append((plan, outcome, time.time() - outcome.total))
+
+    def _write_some(self) -> None:
+        self._write_down(_TOGETHER)
+        if self._closed:
+            asyncio.get_running_loop().call_soon(self._write_some)
+
+    def _write_all(self) -> None:
+        self._write_down(len(self._closed))
+
+    def _write_down(self, most: int) -> None:
+        closed = self._closed
+        for _ in range(min(most, len(closed))):
+            plan, outcome, started = closed.popleft()
+            try:
+                entry = entry_of(plan, outcome, self.prices.of(plan.call.model), started)
+                self._ledger.record(entry)
+                self._metrics.observe(plan, outcome, entry)
+            except Exception as error:  # noqa: BLE001 - one request's fault must not lose the others'
+                note(error)
 
     async def estimate(self, call: Call, recording: Recording) -> Usage:
         """Count what an upstream did not report."""
@@ -56,11 +90,11 @@ class Books:
 
     def unplanned(self, status: int) -> None:
         """A request that never became a plan."""
-        self.metrics.refused(status)
+        self._metrics.refused(status)
 
     def policy_failed(self, policy: str) -> None:
         """A policy raised or ran late."""
-        self.metrics.policy_error(policy)
+        self._metrics.policy_error(policy)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

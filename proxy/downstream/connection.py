@@ -16,6 +16,7 @@ from proxy.downstream.reader import Reader
 from proxy.downstream.request import Request, Scope
 from proxy.downstream.ticker import NEVER, ticker_of
 from proxy.downstream.writer import head
+from proxy.outlet import Outlet, outlet
 
 UNREAD_LIMIT = 64 * 1024  # bytes of a body that nobody has taken, at which reading pauses
 QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
     head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
 
     transport: asyncio.Transport
+    outlet: Outlet
     _reader: Reader
 
     def __init__(
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request."""
         self.transport = cast(asyncio.Transport, transport)
+        self.outlet = outlet(self.transport, self.loop)
         self._secure = is_ssl(self.transport)
         base = _SCOPE | {
             "type": "http",
@@ -188,6 +191,7 @@ class Connection(asyncio.Protocol):
         """Send what was written, then close the socket; what takes too long is dropped."""
         self._deaf = True
         self.deadline = self.loop.time() + self.head_timeout
+        self.outlet.flush()
         self.transport.close()
 
     def expire(self) -> None:
@@ -245,7 +249,7 @@ class Connection(asyncio.Protocol):
 
     def _say(self, error: InvalidHttp) -> None:
         fields, body = answer(error)
-        self.transport.write(head(error.status, fields, _NOBODY, keep_alive=False)[0] + body)
+        self.outlet.write(head(error.status, fields, _NOBODY, keep_alive=False)[0] + body)
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -260,6 +264,7 @@ class Connection(asyncio.Protocol):
             return
         self._deaf = True
         self.deadline = self.loop.time() + _LINGER
+        self.outlet.flush()
         try:
             self.transport.write_eof()
         except OSError:  # asyncio's answer where the client has reset the connection

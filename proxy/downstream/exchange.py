@@ -53,7 +53,7 @@ class Exchange:
         self.request = request
         self.keep_alive = request.keep_alive
         self._connection = connection
-        self._transport = connection.transport
+        self._outlet = connection.outlet
 
     async def run(self, application: Application, scope: Scope) -> None:
         """Call the application, and end the response if it did not."""
@@ -184,19 +184,23 @@ class Exchange:
             self._connection.finished(self)
 
     def _out(self, body: bytes) -> None:
-        """Write a piece of the body, and the head where it still waits."""
-        if lines := self._head:
+        """Write a piece of the body, and the head where it still waits.
+
+        While others are being served too, it waits for the end of the turn: see `outlet`.
+        """
+        lines = self._head
+        if lines:
             self._stop_flush()
-            if len(body) <= _JOINED:
-                self._transport.write(lines + body)
-            else:
-                self._transport.writelines((lines, body))
-        elif body:
-            self._transport.write(body)
+        if len(self._connection.server.tasks) > 1 and len(body) <= _JOINED:
+            self._outlet.hold(lines + body)
+        elif lines and len(body) > _JOINED:
+            self._outlet.write(lines, body)
+        else:
+            self._outlet.write(lines + body)
 
     def _flush_head(self) -> None:
         self._flush = None
-        self._transport.write(self._head)
+        self._outlet.write(self._head)
         self._head = b""
 
     def _stop_flush(self) -> None:
@@ -244,7 +248,7 @@ class Exchange:
         """Wait for news of the request, whose client may wait to be asked for the body."""
         if self.request.expects and not self.started:
             self.request.expects = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._outlet.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._news is None:
             self._news = asyncio.Event()
         self._news.clear()

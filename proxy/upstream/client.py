@@ -69,14 +69,15 @@ class Client:
         else:
             connection = await self._acquire()
         try:
-            return await connection.send(lines, request)
+            alone = len(self._open) - len(self._idle) == 1
+            return await connection.send(lines, request, alone=alone)
         except NoReply:
             replayable = request.body is None or isinstance(request.body, bytes)
             if not (connection.reused and replayable):
                 raise
         # The upstream closed a kept-alive connection while the request was on its way.
         connection = await self._acquire(fresh=True)
-        return await connection.send(lines, request)
+        return await connection.send(lines, request, alone=True)
 
     async def aclose(self) -> None:
         """Close idle connections; exchanges in flight finish, new ones are refused."""

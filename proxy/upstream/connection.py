@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 from proxy.errors import BrokenReply, UpstreamTimeout
+from proxy.outlet import Outlet, outlet
 from proxy.upstream.failures import NoReply
 from proxy.upstream.message import Request, Timeouts
 from proxy.upstream.reader import Reader
@@ -25,6 +26,7 @@ class Connection(asyncio.Protocol):
     """
 
     _transport: asyncio.Transport
+    _outlet: Outlet
 
     def __init__(self, name: str, timeouts: Timeouts, free: Ended, lost: Ended) -> None:
         self.deadline = _NEVER
@@ -42,8 +44,12 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._closed = False
 
-    async def send(self, head: bytes, request: Request) -> Response:
-        """Send the request and wait for the reply's head. Cancelling closes the socket."""
+    async def send(self, head: bytes, request: Request, *, alone: bool) -> Response:
+        """Send the request and wait for the reply's head. Cancelling closes the socket.
+
+        `alone`: no other exchange is under way, so that nothing is gained by waiting for
+        the end of the loop's turn.
+        """
         if self._closed:
             raise NoReply("the upstream hung up without a reply")
         self._reader.begin(bodiless=request.method == "HEAD")
@@ -53,15 +59,17 @@ class Connection(asyncio.Protocol):
         self._head = reply
         body = request.body
         if body is None:
-            self._transport.write(head)
+            self._outlet.write(head)
         elif not isinstance(body, bytes):
-            self._transport.write(head)
+            self._outlet.write(head)
             self._upload = self._loop.create_task(self._stream(body, request.length))
             self._upload.add_done_callback(self._uploaded)
-        elif len(body) < _JOINED:
-            self._transport.write(head + body)
+        elif len(body) > _JOINED:
+            self._outlet.write(head, body)
+        elif alone:
+            self._outlet.write(head + body)
         else:
-            self._transport.writelines((head, body))
+            self._outlet.hold(head + body)
         try:
             return await reply
         except asyncio.CancelledError:
@@ -98,6 +106,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; after a tunnel's TLS handshake this is called by hand."""
         self._transport = cast(asyncio.Transport, transport)
+        self._outlet = outlet(self._transport, self._loop)
 
     def data_received(self, data: bytes) -> None:
         """Read on in the reply; on an idle connection nothing should come."""
@@ -192,12 +201,12 @@ class Connection(asyncio.Protocol):
         left = length
         async for part in body:
             if left is None:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(part), part) if part else b"")
+                self._outlet.write(b"%x\r\n%b\r\n" % (len(part), part) if part else b"")
             else:
                 left -= len(part)
                 if left < 0:
                     break
-                self._transport.write(part)
+                self._outlet.write(part)
             if self._drained is not None:
                 self._expect(self._timeouts.first_byte)
                 await self._drained
@@ -205,7 +214,7 @@ class Connection(asyncio.Protocol):
         if left:
             raise ValueError("the request body has not the length it was declared with")
         if left is None:
-            self._transport.write(b"0\r\n\r\n")
+            self._outlet.write(b"0\r\n\r\n")
         self._expect(self._timeouts.first_byte)
 
     def _expect(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ import pytest
 from asgi_server import answer, body_of, echo, error_of, responses, serving, turns, until
 
 from proxy.downstream import ON_DISCONNECT
+from proxy.outlet import outlet
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -30,7 +31,8 @@ def counting(site, log):
             log.append(b"".join(parts))
             transport.writelines(parts)
 
-    site.made[-1].transport = Counted()
+    connection = site.made[-1]
+    connection.outlet = outlet(Counted(), connection.loop)
 
 
 @pytest.mark.parametrize("size", [0, 700, 10**6])
