@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -90,11 +90,9 @@ async def _exchange(
 ) -> None:
     """Run a call; when its client hangs up, cancel it, unless others wait for its reply."""
     lane = generation.lane(call)
-    task = asyncio.current_task()
-    assert task is not None
-    cancel, gone = task.cancel, False
+    gone = False
 
-    def hung_up() -> None:
+    def hung_up(cancel: Callable[[], object]) -> None:
         nonlocal gone
         gone = True
         call.audience.desert(cancel)
@@ -106,6 +104,8 @@ async def _exchange(
     except asyncio.CancelledError:
         if not gone:
             raise
+        task = asyncio.current_task()
+        assert task is not None
         task.uncancel()
     finally:
         on_disconnect(None)

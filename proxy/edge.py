@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from urllib.parse import unquote
 
 from policies.base.body import Body
-from policies.base.call import Call, Dialect
+from policies.base.call import Call, Dialect, Headers
 from policies.base.errors import MalformedBody
 from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
@@ -81,16 +81,16 @@ async def read_call(
     `tenant` is for those who may speak for any; others are known by their credential.
     """
     dialect = dialect_of(scope)
-    head = split(scope["headers"])
+    length, fields = _framing(scope["headers"])
+    head = split(fields)
     if tenant is None:
         tenant = generation.clients.tenant(head.credential)
     target = target_of(scope).decode("latin-1")
     model, stream, upload = "", False, None
     body = _EMPTY
     if dialect is Dialect.OPAQUE:
-        length = _declared(scope)
         if length and length <= _INLINE and _is_json(head):
-            body = Body(b"", await _whole(scope, receive, _INLINE))
+            body = Body(b"", await _whole(receive, length, _INLINE))
             model = _model_of(body.wire)
         elif length != 0:
             upload = Upload(receive, length)
@@ -98,11 +98,11 @@ async def read_call(
             model = unquote(target[len("models/") :].partition("?")[0])
     else:
         limit = generation.config.limits.body
-        wire = await _whole(scope, receive, limit)
+        wire = await _whole(receive, length, limit)
         encoding = head.header(b"content-encoding")
         if len(wire) <= _INLINE and encoding is None:
             body = Body(wire)
-            model, stream = envelope.read(dialect, body)
+            model, stream = generation.repeats.read(dialect, body)
         elif encoding is None or encoding.strip().lower() in _READABLE:
             body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
             model, stream = await asyncio.to_thread(envelope.read, dialect, body)
@@ -148,19 +148,23 @@ _INLINE = 128 * 1024  # a longer body is read in a thread, since that takes over
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 
-def _declared(scope: Scope) -> int | None:
-    """The length of the request body: 0 without one, None when it is chunked."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value)
-        if name == b"transfer-encoding":
-            return None
-    return 0
+def _framing(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, Headers]:
+    """The length of the body, 0 without one and None when it is chunked; the other headers."""
+    length: int | None = 0
+    others = []
+    for pair in headers:
+        if pair[0] == b"content-length":
+            length = int(pair[1])
+            continue
+        if pair[0] == b"transfer-encoding":
+            length = None
+        others.append(pair)
+    return length, tuple(others)
 
 
-async def _whole(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def _whole(receive: Receive, length: int | None, limit: int) -> bytes:
     """The request body, at most `limit` bytes."""
-    if (_declared(scope) or 0) > limit:
+    if (length or 0) > limit:
         raise _too_large(limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):

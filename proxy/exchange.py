@@ -141,7 +141,7 @@ class Exchange:
         if recording.usage is None:
             usage = await self._lane.books.estimate(call, recording)
             recording = msgspec.structs.replace(recording, usage=usage)
-        options = call.doc().get("stream_options")
+        options = call.body.field("stream_options")
         if len(recording.body) > INLINE:
             headers, body = await asyncio.to_thread(
                 render, call.dialect, recording, call.stream, options

@@ -23,6 +23,7 @@ from proxy.engine import Bind, Engine, Pipeline, Stage
 from proxy.errors import BadRequest
 from proxy.exchange import Lane
 from proxy.market import Market
+from proxy.repeats import Repeats
 from proxy.routes import Route, Router
 
 _RELAY = Pipeline("relay", (), frozenset(Effect), 0.0)  # touches nothing
@@ -34,6 +35,7 @@ class Generation:
     def __init__(self, config: Config, bind: Bind, books: Books) -> None:
         self.config = config
         self.books = books
+        self.repeats = Repeats()
         self.leases = 0
         self.stamp = os.urandom(6).hex()  # made after a fork: begins the ids of requests
         self.clients = Clients(

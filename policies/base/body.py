@@ -20,7 +20,7 @@ class Body:
     parser's depth) is forwarded as it came, never edited and never a cache key.
     """
 
-    __slots__ = ("_digests", "_doc", "_parsed", "blocks", "memo", "raw", "wire")
+    __slots__ = ("_digests", "_doc", "_fields", "_parsed", "blocks", "memo", "raw", "wire")
 
     def __init__(self, raw: bytes, wire: bytes | None = None) -> None:
         self.raw = raw
@@ -29,6 +29,7 @@ class Body:
         self.blocks: object = None  # `policies.base.prompt`'s memo
         self._parsed: Parsed | None = None
         self._doc: dict[str, Any] | None = None
+        self._fields: Mapping[str, object] = {}  # remembered without a parse
         self._digests: dict[frozenset[str], bytes | None] = {}
 
     def json(self) -> dict[str, Any]:
@@ -44,6 +45,19 @@ class Body:
                 raise MalformedBody("the request body must be a JSON object", None)
             self._doc = doc
         return self._doc
+
+    def field(self, name: str) -> Any:
+        """A member of the outermost object, None where there is none; see `json`."""
+        if name in self._fields:
+            return self._fields[name]
+        return self.json().get(name)
+
+    def recall(
+        self, fields: Mapping[str, object], without: frozenset[str], digest: bytes | None
+    ) -> None:
+        """Take over what was found in another body of the same bytes."""
+        self._fields = fields
+        self._digests[without] = digest
 
     def canonical(self, without: frozenset[str] = frozenset()) -> bytes | None:
         """Key-sorted compact JSON less the top-level keys `without`.

@@ -12,6 +12,17 @@ from policies.base.call import Call, Dialect
 # They choose the form in which the same answer comes, not the answer.
 FORM = frozenset({"stream", "stream_options"})
 
+# Members that decide whether a reply may be kept or shared, and in which form.
+DECISIVE_FIELDS = (
+    "n",
+    "best_of",
+    "temperature",
+    "seed",
+    "background",
+    "conversation",
+    "stream_options",
+)
+
 # Request headers that change what a provider answers, or on whose behalf.
 _DECISIVE = frozenset(
     {
@@ -61,15 +72,14 @@ def is_sampled(call: Call) -> bool:
     A temperature that is left out does not count: many models refuse the field, and
     callers who want variety say so.
     """
-    doc = call.doc()
-    if (doc.get("n") or 1) > 1 or (doc.get("best_of") or 1) > 1:
+    field = call.body.field
+    if (field("n") or 1) > 1 or (field("best_of") or 1) > 1:
         return True
-    return bool(doc.get("temperature")) and doc.get("seed") is None
+    return bool(field("temperature")) and field("seed") is None
 
 
 def is_stateful(call: Call) -> bool:
     """Whether the call changes something at the provider besides producing its answer."""
     if call.dialect is not Dialect.RESPONSES:
         return False
-    doc = call.doc()
-    return bool(doc.get("background") or doc.get("conversation"))
+    return bool(call.body.field("background") or call.body.field("conversation"))

@@ -22,6 +22,8 @@ Application = Callable[
     Awaitable[None],
 ]
 
+Listener = Callable[[Callable[[], object]], None]
+
 ON_DISCONNECT = "penstock.on_disconnect"
 _JOINED = 64 * 1024  # up to here copying a body behind its head is cheaper than a second buffer
 
@@ -43,7 +45,7 @@ class Exchange:
     _gone = False  # the client has hung up, or half of it has
     _taken = False  # the application has been given the whole body
     _news: asyncio.Event | None = None
-    _listener: Callable[[], None] | None = None
+    _listener: Listener | None = None
     _framing: Framing | None = None  # once the response has started
     _left = 0  # bytes of a body of declared length
     _head = b""  # while it waits
@@ -111,10 +113,10 @@ class Exchange:
         else:
             raise RuntimeError(f"{kind} is out of turn")
 
-    def on_disconnect(self, listener: Callable[[], None] | None) -> None:
+    def on_disconnect(self, listener: Listener | None) -> None:
         """Have `listener` called, once, if the client goes before the response is complete.
 
-        None takes it back. It is called by the loop, at the next turn if the client has
+        It is given what cancels the application. None takes it back. It is called by the loop, at the next turn if the client has
         gone already.
         """
         self._listener = listener
@@ -258,4 +260,4 @@ class Exchange:
     def _tell(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
-            self._connection.loop.call_soon(listener)
+            self._connection.loop.call_soon(listener, self.task.cancel)

@@ -118,7 +118,7 @@ class Client:
         if self._closed or len(self._idle) >= self._idle_limit:
             connection.abort()
             return
-        connection.deadline = asyncio.get_running_loop().time() + self._keepalive
+        connection.deadline = connection.now() + self._keepalive
         self._idle.append(connection)
         self._slots.release()
 

@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._free = free
         self._lost = lost
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
         self._reader = Reader()
         self._chunks: BodyChunks | None = None  # of the exchange under way
         self._head: asyncio.Future[Response] | None = None  # until the reply's head is there

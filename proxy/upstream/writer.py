@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from proxy.upstream.message import Request
+from proxy.upstream.message import Headers, Request
 
 _OURS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
 _start = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\x00-\x20\x7f]+")
@@ -20,14 +21,23 @@ def head(request: Request, authority: bytes, fixed: bytes) -> bytes:
     start = b"%b %b%b" % (request.method.encode("ascii"), authority, request.target)
     if not _start.fullmatch(start):
         raise ValueError("the method or target has characters that HTTP forbids")
-    headers = request.headers
+    return b"%b HTTP/1.1\r\n%b%b%b\r\n" % (
+        start,
+        fixed,
+        _fields(request.headers),
+        _framing(request),
+    )
+
+
+@lru_cache(maxsize=1024)  # a client sends the same headers with every request
+def _fields(headers: Headers) -> bytes:
     fields = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
     lines = len(headers)  # each adds one CR and one LF; another would be the caller's
     if fields.count(b"\n") != lines or fields.count(b"\r") != lines or b"\0" in fields:
         raise ValueError("a header has a CR, LF or NUL in it")
     if not _OURS.isdisjoint([name for name, _ in headers]):
         raise ValueError("host, connection and framing headers are written by the client")
-    return b"%b HTTP/1.1\r\n%b%b%b\r\n" % (start, fixed, fields, _framing(request))
+    return fields
 
 
 def _framing(request: Request) -> bytes:

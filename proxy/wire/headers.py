@@ -5,7 +5,7 @@ Sources: RFC 9110 section 7.6.1 (hop-by-hop), RFC 9111 section 5.2.1 (Cache-Cont
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -44,7 +44,8 @@ class Head(msgspec.Struct, frozen=True):
         return next((value for key, value in self.forward if key == name), None)
 
 
-def split(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+@lru_cache(maxsize=1024)  # a client sends the same headers with every request
+def split(headers: Headers) -> Head:
     """Sort headers (lower-case names) by use; raises `BadRequest` for a bad `x-penstock-*`."""
     forward: list[tuple[bytes, bytes]] = []
     credential: list[tuple[bytes, bytes]] = []

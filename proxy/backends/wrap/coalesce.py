@@ -59,7 +59,7 @@ class Coalesce:
         if identity is None:
             return None
         # What chooses the bytes in which the one answer comes.
-        form = (call.stream, call.doc().get("stream_options"), call.header(b"accept-encoding"))
+        form = (call.stream, call.body.field("stream_options"), call.header(b"accept-encoding"))
         return identity, repr(form)
 
     async def aclose(self) -> None:

@@ -247,7 +247,7 @@ async def test_a_hang_up_is_told_at_once():
     gone = asyncio.Event()
 
     async def waiting(scope, receive, send):
-        scope["extensions"][ON_DISCONNECT](gone.set)
+        scope["extensions"][ON_DISCONNECT](lambda _: gone.set())
         await asyncio.sleep(5)
 
     async with serving(waiting) as port:

@@ -286,10 +286,10 @@ async def test_a_hang_up_is_told_in_both_ways(how):
     told = []
 
     async def app(scope, receive, send):
-        scope["extensions"][ON_DISCONNECT](lambda: told.append("called"))
+        scope["extensions"][ON_DISCONNECT](lambda _: told.append("called"))
         await body_of(receive)
         told.append((await receive())["type"])
-        scope["extensions"][ON_DISCONNECT](lambda: told.append("late"))
+        scope["extensions"][ON_DISCONNECT](lambda _: told.append("late"))
         await answer(send, b"still here")
 
     async with serving(app) as site:
@@ -336,7 +336,7 @@ async def test_no_listener_is_called_after_the_response_or_when_taken_back():
 
     async def app(scope, receive, send):
         listen = scope["extensions"][ON_DISCONNECT]
-        listen(lambda: told.append("called"))
+        listen(lambda _: told.append("called"))
         if scope["path"] == "/back":
             listen(None)
             await asyncio.sleep(0.01)

@@ -4,15 +4,26 @@ from hypothesis import strategies as st
 
 from policies.base.call import CacheMode
 from proxy.errors import BadRequest
-from proxy.wire.headers import DEFAULT, split
+from proxy.wire import headers as wire
+from proxy.wire.headers import DEFAULT
 
 token = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(str.encode)
+
+
+def split(pairs):
+    return wire.split(tuple(pairs))
 
 
 @given(st.lists(st.tuples(token, st.binary(max_size=20))))
 def test_what_is_neither_ours_nor_hop_by_hop_passes_in_order(headers):
     plain = [(b"x-a-" + name, value) for name, value in headers]
-    head = split([*plain, (b"connection", b"keep-alive"), (b"x-penstock-session", b"s")])
+    head = split(
+        (
+            *plain,
+            (b"connection", b"keep-alive"),
+            (b"x-penstock-session", b"s"),
+        )
+    )
     assert list(head.forward) == plain
 
 
@@ -35,18 +46,35 @@ def test_what_is_neither_ours_nor_hop_by_hop_passes_in_order(headers):
     ],
 )
 def test_hop_by_hop_headers_and_ours_are_stripped(name):
-    head = split([(b"a", b"1"), (name.encode(), b"on"), (b"b", b"2")])
+    head = split(
+        (
+            (b"a", b"1"),
+            (name.encode(), b"on"),
+            (b"b", b"2"),
+        )
+    )
     assert head.forward == ((b"a", b"1"), (b"b", b"2"))
 
 
 def test_headers_that_connection_names_are_stripped_too():
-    head = split([(b"x-hop", b"1"), (b"x-end", b"2"), (b"connection", b"close, X-Hop")])
+    head = split(
+        (
+            (b"x-hop", b"1"),
+            (b"x-end", b"2"),
+            (b"connection", b"close, X-Hop"),
+        )
+    )
     assert head.forward == ((b"x-end", b"2"),)
 
 
 @pytest.mark.parametrize("name", [b"authorization", b"x-api-key", b"api-key"])
 def test_credentials_stand_apart(name):
-    head = split([(name, b"secret"), (b"a", b"1")])
+    head = split(
+        (
+            (name, b"secret"),
+            (b"a", b"1"),
+        )
+    )
     assert head.credential == ((name, b"secret"),)
     assert head.forward == ((b"a", b"1"),)
 
