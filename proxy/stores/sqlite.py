@@ -11,10 +11,10 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from policies.base.ports import Entry
 from proxy.stores import sqlite_rows as rows
@@ -23,11 +23,14 @@ from proxy.stores.presence import bits_for
 from proxy.stores.sqlite_file import SqliteFile, is_damage, open_file, set_aside
 from proxy.stores.sqlite_presence import rebuild
 from proxy.stores.tier import Match, Purge, Slot, StoreError, digest, live, seal
-from proxy.stores.write_behind import GONE, Batch, Write, WriteBehind
+from proxy.stores.write_behind import GONE, Batch, WriteBehind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_LINGER = 0.005  # seconds in which entries gather before they are queued
+_TOGETHER = 64  # of them at most
+_LARGE = 64 * 1024  # bytes of one that does not wait
 _TEND = 30.0  # seconds between sweeps
 _SWEEPS = 20  # batches of one sweep, so that writes need not wait long
 _ROW = 200  # bytes of a row that are not its value
@@ -46,6 +49,9 @@ class SqliteTier:
         self._file: SqliteFile
         self._reader: ThreadPoolExecutor
         self._behind: WriteBehind | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._late: dict[Slot, Entry] = {}  # put, and not yet queued for the thread
+        self._lost: StoreError | None = None  # why some of them were not, until it is told
 
     async def setup(self) -> None:
         """Open or make the file; a damaged one is renamed and a new one made.
@@ -55,11 +61,13 @@ class SqliteTier:
         self._file = await asyncio.to_thread(open_file, self._path, bits_for(self._bound))
         self._reader = ThreadPoolExecutor(1, "penstock-store-read")
         limit = min(32 * _MIB, max(self._bound // 4, _MIB))
+        self._loop = asyncio.get_running_loop()
         self._behind = WriteBehind(self._write, self._tend, limit, self._pause)
         self._behind.start()
 
     async def aclose(self) -> None:
         """Write what is queued and close the file."""
+        self._queue_late()
         behind, self._behind = self._behind, None
         if behind is not None:
             await asyncio.to_thread(behind.close)
@@ -69,6 +77,7 @@ class SqliteTier:
     async def flush(self) -> None:
         """Return once all that was put has been written. Raises if it was lost."""
         behind = self._opened()
+        self._queue_late()
         await asyncio.wrap_future(behind.call(_nothing))
         if behind.failure is not None:
             raise behind.failure
@@ -76,7 +85,7 @@ class SqliteTier:
     def lacks(self, slot: Slot) -> bool:
         """Whether it is known at once that there is no entry."""
         behind = self._behind
-        if behind is None:
+        if behind is None or slot in self._late:
             return False
         key = digest(slot)
         # In this order: a row leaves the queue once its bits are set.
@@ -84,6 +93,9 @@ class SqliteTier:
 
     async def get(self, slot: Slot) -> Entry | None:
         """The live entry, read in a thread where it may be on disk."""
+        late = self._late.get(slot)
+        if late is not None:
+            return live(late, time.time())
         key = digest(slot)
         queued = self._opened().find(key)
         if queued is not None:
@@ -94,18 +106,42 @@ class SqliteTier:
 
     async def put(self, slot: Slot, entry: Entry) -> None:
         """Queue the entry. Raises the error that lost the writes before it, if one did."""
-        if len(entry.value) <= self._bound // LARGEST:
-            # Here rather than by the writing thread, which gets the interpreter too rarely.
-            self._queue((slot, entry, seal(slot, entry)))
-        elif self._bound:
-            self._queue((slot, GONE, b""))
+        behind = self._opened()
+        if not self._bound:
+            return
+        if len(entry.value) > self._bound // LARGEST:
+            entry = GONE
+        if not self._late:
+            self._loop.call_later(_LINGER, self._queue_late)
+        self._late[slot] = entry
+        if len(self._late) >= _TOGETHER or len(entry.value) > _LARGE:
+            self._queue_late()
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise lost
+        if behind.failure is not None:
+            raise StoreError(f"writes are being lost: {behind.failure}") from behind.failure
 
-    async def delete(self, slot: Slot) -> None:
-        """Queue the deletion."""
-        self._queue((slot, GONE, b""))
+    def delete(self, slot: Slot) -> Coroutine[Any, Any, None]:
+        """Queue the deletion. Raises as `put` does."""
+        return self.put(slot, GONE)
+
+    def _queue_late(self) -> None:
+        """Hand on what was put: together, since code that has just run runs twice as fast.
+
+        Sealed here rather than by the writing thread, which gets the interpreter too rarely.
+        """
+        late, self._late = self._late, {}
+        try:
+            for slot, entry in late.items():
+                sealed = b"" if entry is GONE else seal(slot, entry)
+                self._opened().put(digest(slot), (slot, entry, sealed))
+        except StoreError as error:
+            self._lost = error
 
     async def purge(self, match: Match) -> int:
         """Remove what fits, here and by way of `purges` in all other processes."""
+        self._queue_late()
         job = self._opened().call(lambda: self._on_file(lambda file: rows.purge(file.write, match)))
         removed: int = await asyncio.wrap_future(job)
         return removed
@@ -124,12 +160,6 @@ class SqliteTier:
         if self._behind is None:
             raise StoreError("the store is not open")
         return self._behind
-
-    def _queue(self, write: Write) -> None:
-        behind = self._opened()
-        behind.put(digest(write[0]), write)
-        if behind.failure is not None:
-            raise StoreError(f"writes are being lost: {behind.failure}") from behind.failure
 
     async def _read(self, job: Callable[[SqliteFile], T]) -> T:
         self._opened()
