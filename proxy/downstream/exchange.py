@@ -25,6 +25,7 @@ Application = Callable[
 Listener = Callable[[Callable[[], object]], None]
 
 ON_DISCONNECT = "penstock.on_disconnect"
+_FEW = 2  # connections, up to which every response is written at once
 _JOINED = 64 * 1024  # up to here copying a body behind its head is cheaper than a second buffer
 
 log = logging.getLogger("penstock.downstream")
@@ -188,12 +189,12 @@ class Exchange:
     def _out(self, body: bytes) -> None:
         """Write a piece of the body, and the head where it still waits.
 
-        While others are being served too, it waits for the end of the turn: see `outlet`.
+        Where many are connected it waits for the end of the turn: see `outlet`.
         """
         lines = self._head
         if lines:
             self._stop_flush()
-        if len(self._connection.server.tasks) > 1 and len(body) <= _JOINED:
+        if len(self._connection.server.connections) > _FEW and len(body) <= _JOINED:
             self._outlet.hold(lines + body)
         elif lines and len(body) > _JOINED:
             self._outlet.write(lines, body)

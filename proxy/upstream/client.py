@@ -14,6 +14,8 @@ from proxy.upstream.origin import Origin, Proxy
 from proxy.upstream.reply import Response
 from proxy.upstream.writer import head
 
+_FEW = 2  # connections, up to which every request is written at once
+
 
 class Client:
     """Sends requests to one origin over kept-alive connections, the latest used first.
@@ -69,15 +71,14 @@ class Client:
         else:
             connection = await self._acquire()
         try:
-            alone = len(self._open) - len(self._idle) == 1
-            return await connection.send(lines, request, alone=alone)
+            return await connection.send(lines, request, hold=len(self._open) > _FEW)
         except NoReply:
             replayable = request.body is None or isinstance(request.body, bytes)
             if not (connection.reused and replayable):
                 raise
         # The upstream closed a kept-alive connection while the request was on its way.
         connection = await self._acquire(fresh=True)
-        return await connection.send(lines, request, alone=True)
+        return await connection.send(lines, request, hold=False)
 
     async def aclose(self) -> None:
         """Close idle connections; exchanges in flight finish, new ones are refused."""

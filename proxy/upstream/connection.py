@@ -45,11 +45,10 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._closed = False
 
-    async def send(self, head: bytes, request: Request, *, alone: bool) -> Response:
+    async def send(self, head: bytes, request: Request, *, hold: bool) -> Response:
         """Send the request and wait for the reply's head. Cancelling closes the socket.
 
-        `alone`: no other exchange is under way, so that nothing is gained by waiting for
-        the end of the loop's turn.
+        `hold` lets a short one wait for the end of the loop's turn: see `outlet`.
         """
         if self._closed:
             raise NoReply("the upstream hung up without a reply")
@@ -67,10 +66,10 @@ class Connection(asyncio.Protocol):
             self._upload.add_done_callback(self._uploaded)
         elif len(body) > _JOINED:
             self._outlet.write(head, body)
-        elif alone:
-            self._outlet.write(head + body)
-        else:
+        elif hold:
             self._outlet.hold(head + body)
+        else:
+            self._outlet.write(head + body)
         try:
             return await reply
         except asyncio.CancelledError:
