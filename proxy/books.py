@@ -16,6 +16,7 @@ from policies.base.reply import Recording
 from policies.base.usage import Usage
 from proxy.entry import entry_of
 from proxy.fault import note
+from proxy.guards.rollback import Finding
 from proxy.ledger import Ledger
 from proxy.metrics import Metrics
 from proxy.prices import Prices
@@ -91,6 +92,14 @@ class Books:
     def unplanned(self, status: int) -> None:
         """A request that never became a plan."""
         self._metrics.refused(status)
+
+    def drifted(self) -> None:
+        """A turn would not have begun with what was sent for the turn before it."""
+        self._metrics.prefix_drift()
+
+    def rolled_back(self, finding: Finding) -> None:
+        """A route's edits made its input dearer, and are only planned from now on."""
+        self._metrics.rolled_back(finding.route, finding.pipeline)
 
     def policy_failed(self, policy: str) -> None:
         """A policy raised or ran late."""

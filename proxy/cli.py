@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, Optional
 import typer
 
 from policies.base.units import seconds
+from proxy.cli_replay import replay
 from proxy.config import Config, is_loopback
 from proxy.config_load import load
 from proxy.config_loop import loops
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 cache = typer.Typer(help="Stored replies.", no_args_is_help=True)
 app.add_typer(cache, name="cache")
+app.command()(replay)
 
 ConfigFile = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time

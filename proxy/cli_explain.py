@@ -25,7 +25,10 @@ def plan_of(config: Config, raw: bytes, path: str, tenant: str) -> dict[str, Any
 async def _plan_of(config: Config, raw: bytes, path: str, tenant: str) -> dict[str, Any]:
     resources = await open_resources(config)
     generation = Generation(
-        config, lambda space, whose: bind(resources.store, space, whose), resources.books
+        config,
+        lambda space, whose: bind(resources.store, space, whose),
+        resources.books,
+        resources.turns,
     )
 
     async def receive() -> Message:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from hashlib import blake2b
 
 import msgspec
 
@@ -20,10 +19,17 @@ from policies.base.ports import Store, View
 from policies.base.step import Answer, Edit, Refuse, Send, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
+from proxy.guards.guards import SPACE, Guards
+from proxy.guards.rollback import Observed
+from proxy.holdout import conversation, draws
 
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
 TermsOf = Callable[[Call], Terms]
+
+
+_REWRITING = frozenset({Effect.LOSSLESS, Effect.REORDER, Effect.LOSSY})  # change the prompt
+_RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn and not in another
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -47,6 +53,14 @@ class Pipeline(msgspec.Struct, frozen=True):
     effects: frozenset[Effect]
     holdout: float
 
+    @property
+    def restless(self) -> bool:
+        """Whether a turn that is not edited may follow one that was, or the other way round."""
+        return any(
+            not stage.shadow and stage.policy.effect in _RESTLESS & self.effects
+            for stage in self.stages
+        )
+
 
 class Engine:
     """Plans and settles. `failed(policy)` is told of each policy that raised or ran late."""
@@ -56,12 +70,14 @@ class Engine:
         bind: Bind,
         failed: Callable[[str], None],
         terms: TermsOf,
+        guards: Guards,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives Unix seconds."""
         self._bind = bind
         self._failed = failed
         self._terms = terms
+        self._guards = guards
         self._clock = clock
 
     async def plan(
@@ -71,11 +87,29 @@ class Engine:
 
         `without` names policies whose decision turned out to be unusable.
         """
+        unit = conversation(call) if pipeline.holdout else b""
+        holdout = draws(unit, pipeline.holdout)
+        rows, final, edited = await self._fold(call, pipeline, without, holdout=holdout)
+        rewritten = any(row.applied and _rewrites(row.step) for row in rows)
+        watched = final is None and (rewritten or pipeline.restless)
+        if watched:
+            why = await self._refusal(call, edited)
+            if why:
+                rows = [_guarded(row) for row in rows]
+                edited = msgspec.structs.replace(call, backends=edited.backends)
+                log.info("edits are left off, the request %s", why)
+        return Plan(call, edited, tuple(rows), final, pipeline.name, holdout, unit, watched)
+
+    async def _fold(
+        self, call: Call, pipeline: Pipeline, without: frozenset[str], *, holdout: bool
+    ) -> tuple[list[Row], Step | None, Call]:
+        """What each policy decided, what ended the fold, and the call as they left it."""
         allowed = call.effects & pipeline.effects
-        original, holdout = call, _held_out(call, pipeline.holdout)
         rows: list[Row] = []
-        final: Step | None = None
         now = self._clock()
+        doubted = bool(pipeline.holdout) and self._guards.rollback.shadowed(
+            call.route, pipeline.name
+        )
         for stage in pipeline.stages:
             name = stage.policy.name
             guard = stage.policy.fails_closed
@@ -86,15 +120,32 @@ class Engine:
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
             mode = failed or _mode(stage, step, allowed, holdout=holdout)
+            if doubted and mode == "on" and isinstance(step, Edit):
+                mode = "shadow"
             applied = mode == "on"
             rows.append(Row(name, step, time.perf_counter() - started, applied, mode, call))
             if not applied or isinstance(step, Skip):
                 continue
             if isinstance(step, Answer | Refuse):
-                final = step
-                break
+                return rows, step, call
             call = _applied(call, step)
-        return Plan(original, call, tuple(rows), final, pipeline.name, holdout)
+        return rows, None, call
+
+    async def _refusal(self, call: Call, edited: Call) -> str:
+        """Why the edits must not be sent; a guard that fails refuses them."""
+        try:
+            return await self._guards.refuses(call, edited, self._bind(SPACE, call.tenant))
+        except Exception as error:  # noqa: BLE001 - the client's own request goes on
+            self._note("guard", error)
+            return "could not be checked"
+
+    async def sent(self, plan: Plan) -> None:
+        """The reply to a watched plan has begun; never raises."""
+        store = self._bind(SPACE, plan.original.tenant)
+        try:
+            await self._guards.sent(plan.original, plan.call, store, self._clock())
+        except Exception as error:  # noqa: BLE001 - the client's own request goes on
+            self._note("guard", error)
 
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
@@ -119,17 +170,41 @@ class Engine:
 
     async def settle(self, plan: Plan, pipeline: Pipeline, outcome: Outcome) -> None:
         """Let every policy that was asked learn from the outcome; never raises."""
+        if plan.unit and outcome.usage is not None and not isinstance(plan.final, Answer):
+            seen = Observed(plan.unit, outcome.usage, self._terms(plan.call), plan.removed)
+            key = (plan.original.route, plan.pipeline)
+            self._guards.rollback.observe(key, seen, holdout=plan.holdout)
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
-            if row.mode not in ("on", "shadow"):
-                continue
-            store = self._bind(row.policy, row.call.tenant)
-            try:
-                await stage.policy.settle(row.call, row.step, outcome, store)
-            except Exception as error:  # noqa: BLE001 - the client has its answer
-                self._note(row.policy, error)
+            if row.mode in _ASKED:
+                told = outcome if row.applied else msgspec.structs.replace(outcome, applied=False)
+                await self._settle(stage, row, told)
+
+    async def revoke(self, plan: Plan, pipeline: Pipeline, policy: str, status: int) -> None:
+        """Tell a policy that the upstream rejected its edit with this status; never raises."""
+        for stage, row in zip(pipeline.stages, plan.rows, strict=False):
+            if row.policy == policy:
+                await self._settle(stage, row, Outcome(status, revoked=policy))
+
+    async def _settle(self, stage: Stage, row: Row, outcome: Outcome) -> None:
+        store = self._bind(row.policy, row.call.tenant)
+        try:
+            await stage.policy.settle(row.call, row.step, outcome, store)
+        except Exception as error:  # noqa: BLE001 - the client has its answer
+            self._note(row.policy, error)
 
 
-_WHY = {"bypass": "bypassed by request", "error": "its answer could not be rendered"}
+_ASKED = frozenset({"on", "shadow", "guarded"})
+_WHY = {"bypass": "bypassed by request", "error": "what it decided could not be used"}
+
+
+def _rewrites(step: Step) -> bool:
+    return isinstance(step, Edit) and step.effect in _REWRITING
+
+
+def _guarded(row: Row) -> Row:
+    if not (row.applied and isinstance(row.step, Edit)):
+        return row
+    return msgspec.structs.replace(row, applied=False, mode="guarded")
 
 
 def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool) -> str:
@@ -152,25 +227,3 @@ def _applied(call: Call, step: Edit | Send) -> Call:
             headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
         return msgspec.structs.replace(call, body=step.body, headers=headers)
     return msgspec.structs.replace(call, backends=step.backends)
-
-
-def _held_out(call: Call, share: float) -> bool:
-    """Whether the conversation that a call belongs to is left alone.
-
-    A conversation stays on one side for all its turns: it is known by the session header,
-    or else by its tenant and its messages up to the first of the user.
-    """
-    if share <= 0.0:
-        return False
-    unit = blake2b(f"{call.tenant}\0{call.controls.session or _opening(call)}".encode())
-    return int.from_bytes(unit.digest()[:8], "big") < share * 2**64
-
-
-def _opening(call: Call) -> str:
-    messages = call.doc().get("messages") or call.doc().get("input") or call.doc().get("prompt")
-    if not isinstance(messages, list):
-        return repr(messages)
-    for index, message in enumerate(messages):
-        if isinstance(message, dict) and message.get("role") == "user":
-            return repr(messages[: index + 1])
-    return repr(messages)

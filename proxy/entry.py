@@ -69,7 +69,7 @@ class StepRow(msgspec.Struct, frozen=True, gc=False):
     policy: str
     decision: str  # skip | edit | send | answer | refuse
     why: str
-    mode: str  # on | shadow | holdout | bypass | denied | error
+    mode: str  # on | shadow | holdout | bypass | denied | guarded | error
     applied: bool
     effect: str
     tokens_before: int

@@ -24,6 +24,7 @@ from proxy.engine import Engine, Pipeline
 from proxy.errors import ProxyError, Refused
 from proxy.fault import note
 from proxy.receipt import Facts, cache_word, receipt
+from proxy.rejected import rejected
 from proxy.send import ClientGone, Send, send_error, send_whole
 from proxy.tee import INLINE, Tee
 from proxy.wire.complete import Finding
@@ -158,8 +159,9 @@ class Exchange:
         """Send the call on and pass its reply to the client."""
         sent = perf_counter()
         self._overhead = sent - self._started
-        call = self._plan.call
-        reply = self._reply = await self._lane.chain(call.backends).send(call)
+        reply = self._reply = await self._sent()
+        if self._plan.watched and reply.status < 300:
+            await self._lane.engine.sent(self._plan)
         self._stream = (reply.header(b"content-type") or b"").startswith(b"text/event-stream")
         whole = None if self._stream else await self._tee.hold(reply)
         if whole is None:
@@ -175,6 +177,20 @@ class Exchange:
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
             await send_whole(self._send, reply.status, head, whole, self._call.method)
         await self._settle(reply, finding, recording)
+
+    async def _sent(self) -> Reply:
+        """The reply; where it rejects what a policy has added, that to the request without."""
+        call = self._plan.call
+        reply = await self._lane.chain(call.backends).send(call)
+        policy = await rejected(self._plan, reply) if reply.status in (400, 422) else None
+        if policy is None:
+            return reply
+        await reply.chunks.aclose()
+        engine, pipeline = self._lane.engine, self._lane.pipeline
+        await engine.revoke(self._plan, pipeline, policy, reply.status)
+        self._plan = await engine.plan(self._call, pipeline, frozenset({policy}))
+        call = self._plan.call
+        return await self._lane.chain(call.backends).send(call)
 
     async def _relay(self, reply: Reply) -> None:
         """Pass chunks on as they come."""

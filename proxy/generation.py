@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import policies
@@ -15,6 +16,7 @@ from proxy.backends import registry
 from proxy.backends.wrap.breaker import Breaker
 from proxy.backends.wrap.coalesce import Coalesce
 from proxy.backends.wrap.fallback import Fallback
+from proxy.backends.wrap.gate import Gate
 from proxy.backends.wrap.retry import Retry
 from proxy.books import Books
 from proxy.config import BackendChoice, Config
@@ -22,6 +24,9 @@ from proxy.config import Pipeline as PipelineConfig
 from proxy.engine import Bind, Engine, Pipeline, Stage
 from proxy.errors import BadRequest
 from proxy.exchange import Lane
+from proxy.guards.guards import Guards
+from proxy.guards.monotone import Monotone
+from proxy.guards.rollback import Rollback
 from proxy.market import Market
 from proxy.repeats import Repeats
 from proxy.routes import Route, Router
@@ -32,7 +37,7 @@ _RELAY = Pipeline("relay", (), frozenset(Effect), 0.0)  # touches nothing
 class Generation:
     """What requests run on until the next reload. `leases` counts those that still do."""
 
-    def __init__(self, config: Config, bind: Bind, books: Books) -> None:
+    def __init__(self, config: Config, bind: Bind, books: Books, turns: Monotone) -> None:
         self.config = config
         self.books = books
         self.repeats = Repeats()
@@ -43,9 +48,14 @@ class Generation:
             config.admin_key.get_secret_value() if config.admin_key else None,
         )
         self.router = Router(_routes(config))
-        self.engine = Engine(bind, books.policy_failed, Market(config.backends, books.prices).terms)
+        market = Market(config.backends, books.prices)
+        guards = Guards(turns, market.terms, books.drifted, Rollback(books.rolled_back))
+        self.engine = Engine(bind, books.policy_failed, market.terms, guards)
         self.pipelines = {name: _pipeline(it) for name, it in config.pipelines.items()}
-        self.backends = {name: _backend(name, it) for name, it in config.backends.items()}
+        self.backends = {
+            name: Gate(_backend(name, choice), partial(market.at, name))
+            for name, choice in config.backends.items()
+        }
         self._lanes: dict[str, Lane] = {}
         self._chains: dict[tuple[str, ...], Backend] = {}
 

@@ -22,6 +22,7 @@ from proxy.books import Books
 from proxy.config import Config
 from proxy.errors import ConfigError
 from proxy.generation import Generation
+from proxy.guards.monotone import Monotone
 from proxy.stores.bound import BoundStore
 from proxy.stores.tier import Tier
 
@@ -39,6 +40,7 @@ class Resources(msgspec.Struct, frozen=True):
 
     store: Tier
     books: Books
+    turns: Monotone = msgspec.field(default_factory=Monotone)
 
 
 class Live:
@@ -92,7 +94,7 @@ class Live:
     async def _build(self, config: Config) -> Generation:
         try:
             store = partial(BoundStore, self.resources.store)
-            generation = Generation(config, store, self.resources.books)
+            generation = Generation(config, store, self.resources.books, self.resources.turns)
         except Exception as error:
             raise ConfigError([f"a backend cannot be set up: {error}"]) from error
         try:

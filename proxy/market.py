@@ -27,7 +27,11 @@ class Market:
 
     def terms(self, call: Call) -> Terms:
         """Those of the call's first-choice backend."""
-        key = (call.backends[0], call.model)
+        return self.at(call.backends[0], call)
+
+    def at(self, backend: str, call: Call) -> Terms:
+        """Those of a backend that the call may be sent to."""
+        key = (backend, call.model)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _REMEMBERED:

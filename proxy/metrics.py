@@ -79,7 +79,8 @@ class Metrics:
         self._cached = counter(
             "upstream_cached_tokens", "Tokens read from providers' caches.", "backend"
         )
-        self._drift = counter("prefix_drift", "Turns that did not extend their history.")
+        self._drift = counter("prefix_drift", "Turns left untouched to extend their history.")
+        self._rolled_back = counter("rollbacks", "Routes switched to shadow.", "route", "pipeline")
         self._coalesced = counter("coalesced", "Requests that shared an upstream call.")
         self._failed = counter("policy_errors", "Policies that raised or ran late.", "policy")
         self._store = counter("store_errors", "Calls that a store failed.", "store")
@@ -233,6 +234,10 @@ class Metrics:
     def prefix_drift(self) -> None:
         """A conversation's turn did not begin with the bytes of the turn before."""
         self._drift[()].inc()
+
+    def rolled_back(self, route: str, pipeline: str) -> None:
+        """A route whose edits made its input dearer was switched to shadow."""
+        self._rolled_back[route, pipeline].inc()
 
     def store_error(self, store: str) -> None:
         """A store failed a call."""

@@ -6,7 +6,7 @@ import msgspec
 
 from policies.base.call import Headers
 from policies.base.plan import Plan
-from policies.base.step import Answer, Edit, Skip
+from policies.base.step import Answer, Skip
 from policies.base.usage import Usage
 
 
@@ -87,13 +87,4 @@ def _verdict(step: object, mode: str) -> str:
 def _tokens(plan: Plan, usage: Usage, cache: str) -> bytes:
     """Input tokens: what the client's request would have sent, and what was sent."""
     after = 0 if cache in _FREE else usage.input
-    return b"before=%d after=%d" % (usage.input + tokens_removed(plan), after)
-
-
-def tokens_removed(plan: Plan) -> int:
-    """Input tokens that the applied edits took away, as far as they were counted."""
-    return sum(
-        (row.step.tokens_before or 0) - (row.step.tokens_after or 0)
-        for row in plan.rows
-        if row.applied and isinstance(row.step, Edit)
-    )
+    return b"before=%d after=%d" % (usage.input + plan.removed, after)

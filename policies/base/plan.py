@@ -6,7 +6,7 @@ import msgspec
 
 from policies.base.call import Call
 from policies.base.reply import Recording
-from policies.base.step import Step
+from policies.base.step import Edit, Step
 from policies.base.usage import Usage
 
 
@@ -17,12 +17,16 @@ class Row(msgspec.Struct, frozen=True):
     step: Step
     seconds: float
     applied: bool  # False in shadow mode, in the hold-out, or when its effect is not allowed
-    mode: str  # on | shadow | holdout | bypass | denied | error
+    mode: str  # on | shadow | holdout | bypass | denied | guarded | error
     call: Call  # as the policy saw it
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The folded pipeline. `call` carries the edits; `original` is what the client sent."""
+    """The folded pipeline. `call` carries the edits; `original` is what the client sent.
+
+    `unit` names the conversation, where the pipeline has a hold-out. `watched`: what is sent
+    must be remembered, for the next turn to begin with it.
+    """
 
     original: Call
     call: Call
@@ -30,6 +34,17 @@ class Plan(msgspec.Struct, frozen=True):
     final: Step | None  # the Answer or Refuse that ended the fold
     pipeline: str
     holdout: bool = False
+    unit: bytes = b""
+    watched: bool = False
+
+    @property
+    def removed(self) -> int:
+        """Input tokens that the applied edits took away, as far as they were counted."""
+        return sum(
+            (row.step.tokens_before or 0) - (row.step.tokens_after or 0)
+            for row in self.rows
+            if row.applied and isinstance(row.step, Edit)
+        )
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -50,4 +65,5 @@ class Outcome(msgspec.Struct, frozen=True):
     total: float = 0.0
     gaps: tuple[float, ...] = ()  # between chunks of a stream
     error: str | None = None
+    applied: bool = True  # whether the step that is settled was carried out
     revoked: str = ""  # the policy whose edit the upstream rejected, if it did

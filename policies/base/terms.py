@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+SHORTEST = 1.5  # bytes of JSON text that a token takes, at least: what is shorter is not cached
+
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
     """Dollars are USD per token, None where the price is unknown; `lifetime` in seconds.

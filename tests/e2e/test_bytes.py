@@ -252,7 +252,8 @@ def test_an_upstreams_refusal_passes_untouched(penstock, connection, path, statu
 @pytest.mark.parametrize("size", [0, 1, 65_536, 262_144, 262_145, 3_000_000])
 @pytest.mark.parametrize("path", [CHAT, "/v1/files/x/content"])
 def test_replies_of_any_size_and_kind(connection, size, path):
-    connection.request("POST", path, b'{"model":"m"}', {"x-fake": f"download:{size}"})
+    body = b'{"model":"m","user":"%d"}' % size  # or it could share the reply before it
+    connection.request("POST", path, body, {"x-fake": f"download:{size}"})
     reply = connection.getresponse()
     data = reply.read()
     assert reply.status == 200

@@ -62,6 +62,14 @@ class Breakpoints:
         pass
 
 
+class Reorder(Breakpoints):
+    effect = Effect.REORDER
+
+
+class Rewrite(Breakpoints):
+    effect = Effect.LOSSLESS
+
+
 class Retry(Strict):
     attempts: int = 3
 
@@ -96,6 +104,9 @@ POLICIES = {
     "compress.lossless": Compress,
     "compress.select": Select,
     "prefix.breakpoints": Breakpoints,
+    "prefix.canonical": Rewrite,
+    "prefix.documents": Reorder,
+    "prefix.volatile": Reorder,
 }
 BACKENDS = {"openai": Http, "http": Http, "vllm": Vllm, "simulated": Simulated}
 

@@ -12,6 +12,9 @@ from policies.base.reply import Recording
 from policies.base.step import Answer, Edit, Refuse, Send, Skip
 from policies.base.terms import Terms
 from proxy.engine import Engine, Pipeline, Stage
+from proxy.guards.guards import Guards
+from proxy.guards.monotone import Monotone
+from proxy.guards.rollback import Rollback
 
 
 class Shelf:
@@ -57,13 +60,14 @@ class Fixed(Base):
 
 def engine():
     shelves = {}
-    failed = []
+    failed, drifts = [], []
     made = Engine(
         lambda space, tenant: shelves.setdefault((space, tenant), Shelf()),
         failed.append,
         lambda call: Terms(),
+        Guards(Monotone(), lambda call: Terms(), lambda: drifts.append(1), Rollback()),
     )
-    made.shelves, made.failed = shelves, failed
+    made.shelves, made.failed, made.drifts = shelves, failed, drifts
     return made
 
 

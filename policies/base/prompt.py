@@ -1,0 +1,283 @@
+"""The prompt of a request as a provider's prompt cache reads it: blocks in provider order.
+
+Two blocks have the same `chain` when all JSON text up to them is the same, value by value.
+Cache marks do not count, since providers do not hash them; nor does it whether a text stands
+alone or in the one-part list that it must become to carry a mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+from msgspec import Raw
+
+from policies.base.call import Call, Dialect
+from policies.base.prompt_parts import Part, Unknown, item, message, system, tools
+from policies.base.spans import Path
+
+Place = Literal["tools", "system", "message"]
+
+_PIECE = 2048  # bytes of a completion prompt in one block, up to twice that to end a line
+_REMEMBERED = 8192  # messages of either generation whose blocks are kept at hand, 4 MB or so
+_NONE = Raw(b"null")
+_ABSENT = Raw(b"")
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """One tool, instruction, content part, tool call or piece of a completion prompt.
+
+    Messages by the system or developer before all others have the place `system`. `index`
+    numbers the tool or message; `path` leads to the JSON value, whose text has `size` bytes,
+    marks aside. `chain` is a 16-byte digest of this and every block before it. A block is
+    `markable` where its dialect has a place for a mark on it, and `marked` where the client
+    has set one. `turn_end`: the last block of a message by a user or tool.
+    """
+
+    place: Place
+    index: int
+    path: Path
+    size: int
+    chain: bytes
+    markable: bool = False
+    marked: bool = False
+    turn_end: bool = False
+
+
+class Fields(msgspec.Struct, gc=False):
+    """The top-level values that make the prompt or steer its caching, as JSON text."""
+
+    messages: list[Raw] | None = None
+    input: Raw = _NONE
+    tools: Raw = _NONE
+    functions: Raw = _NONE
+    response_format: Raw = _NONE
+    text: Raw = _NONE
+    system: Raw = _NONE
+    instructions: Raw = _NONE
+    previous_response_id: Raw = _NONE
+    conversation: Raw = _NONE
+    prompt: Raw = _NONE
+    cache_control: Raw = _ABSENT
+    cache_salt: Raw = _ABSENT
+    prompt_cache_key: Raw = _ABSENT
+    prompt_cache_options: Raw = _ABSENT
+    prompt_cache_retention: Raw = _ABSENT
+
+    def has(self, name: str) -> bool:
+        """Whether the client has sent the field, if only as null."""
+        return getattr(self, name) is not _ABSENT
+
+
+Read = tuple[Fields | None, tuple[Block, ...] | None]
+
+_fields = msgspec.json.Decoder(Fields).decode
+_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_list = msgspec.json.Decoder(list[Raw]).decode
+
+
+def blocks(call: Call) -> tuple[Block, ...] | None:
+    """The prompt's blocks, tools first; None where its shape is not known for certain.
+
+    Several completion prompts stand one after the other, each with a chain of its own.
+    """
+    return _read(call)[1]
+
+
+def fields(call: Call) -> Fields | None:
+    """The top-level values; None where the body is not JSON of the dialect's shape."""
+    return _read(call)[0]
+
+
+def setup_digest(call: Call) -> bytes:
+    """16 bytes that differ where something besides the prompt decides what its cache holds."""
+    try:
+        found = _object(call.body.raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return b"\0" * 16
+    named = [(name.encode(), found[name]) for name in _SETUP if name in found]
+    return _digest(*(part for pair in named for part in pair))
+
+
+_SETUP = (
+    *("model", "tool_choice", "parallel_tool_calls", "response_format", "text", "verbosity"),
+    *("thinking", "reasoning", "reasoning_effort", "output_config", "context_management"),
+    *("mcp_servers", "modalities", "web_search_options", "service_tier", "cache_salt"),
+)
+
+
+def _read(call: Call) -> Read:
+    body = call.body
+    memo = body.blocks
+    if isinstance(memo, tuple) and memo[0] is call.dialect:
+        return memo[1:]
+    found = _parsed(call.dialect, body.raw)
+    body.blocks = (call.dialect, *found)
+    return found
+
+
+def _parsed(dialect: Dialect, raw: bytes) -> Read:
+    reader = _readers.get(dialect)
+    if reader is None:
+        return None, None
+    try:
+        top = _fields(raw)
+        if not raw.isascii():
+            raw.decode()  # a lenient reader may see other text in broken UTF-8
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, None
+    try:
+        return top, tuple(reader(top))
+    except (Unknown, msgspec.MsgspecError, RecursionError):
+        return top, None
+
+
+def _digest(*parts: bytes | Raw) -> bytes:
+    return sha256(b"\0".join(parts)).digest()[:16]  # no JSON text holds a NUL
+
+
+class _Chain:
+    """Blocks in order. What was read before after the same blocks is not read again."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.last = _digest(dialect.encode())
+        self.opened = False  # a message by somebody else than the system was read
+
+    def grow(self, place: Place, raw: Raw, read: Reader, *at: str | int) -> Sequence[Block]:
+        """The blocks that `read` finds in `raw`, which is the value at `at`."""
+        key = sha256(b"\0".join((self.last, _tags[read], raw))).digest()
+        found = _memo.get(key)
+        if found is None:
+            found = tuple(self._blocks(place, read(self.dialect, raw), at))
+            _memo.put(key, found)
+        if found:
+            self.last = found[-1].chain
+            self.opened = self.opened or found[-1].place == "message"
+        return found
+
+    def _blocks(self, place: Place, parts: Sequence[Part], at: Path) -> Iterator[Block]:
+        chain = self.last
+        number = at[1] if len(at) > 1 else 0
+        for part in parts:
+            chain = _digest(chain, *part.identity)
+            yield Block(
+                "system" if part.instructs and not self.opened else place,
+                int(number) if part.index is None else part.index,
+                *((*at, *part.path), part.size, chain),
+                *(part.markable, part.marked, part.turn_end),
+            )
+
+
+Reader = Callable[[Dialect, Raw], Sequence[Part]]
+
+
+class _Memo:
+    """Blocks by the digest of what stands before them and of their own text.
+
+    Two generations: once the younger is full it becomes the older, which is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, tuple[Block, ...]] = {}
+        self._old: dict[bytes, tuple[Block, ...]] = {}
+
+    def get(self, key: bytes) -> tuple[Block, ...] | None:
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: bytes, found: tuple[Block, ...]) -> None:
+        if len(self._young) >= _REMEMBERED:
+            self._old, self._young = self._young, {}
+        self._young[key] = found
+
+
+_memo = _Memo()
+
+
+def _conversation(dialect: Dialect, top: Fields) -> Iterator[Block]:
+    """Chat and messages: tools, answer format, system, messages."""
+    if not top.messages:
+        raise Unknown
+    chain = _Chain(dialect)
+    yield from chain.grow("tools", top.tools, tools, "tools")
+    if dialect is Dialect.CHAT:
+        yield from chain.grow("tools", top.functions, tools, "functions")
+        yield from chain.grow("tools", top.response_format, _whole, "response_format")
+    else:
+        yield from chain.grow("system", top.system, system, "system")
+    for index, raw in enumerate(top.messages):
+        yield from chain.grow("message", raw, message, "messages", index)
+
+
+def _responses(top: Fields) -> Iterator[Block]:
+    chain = _Chain(Dialect.RESPONSES)
+    yield from chain.grow("tools", top.tools, tools, "tools")
+    yield from chain.grow("tools", top.text, _whole, "text")
+    yield from chain.grow("system", top.instructions, system, "instructions")
+    for name in ("prompt", "conversation", "previous_response_id"):
+        yield from chain.grow("system", getattr(top, name), _whole, name)
+    given = bytes(top.input)
+    if given[:1] == b'"':
+        only = Raw(b'{"role":"user","content":' + given + b"}")
+        for block in chain.grow("message", only, item, "input"):
+            yield msgspec.structs.replace(block, path=("input",), markable=False)
+        return
+    if given[:1] != b"[":
+        raise Unknown
+    for index, raw in enumerate(_list(given)):
+        yield from chain.grow("message", raw, item, "input", index)
+
+
+def _whole(dialect: Dialect, raw: Raw) -> Sequence[Part]:  # noqa: ARG001 - as all readers
+    """One block of the text as it stands, unless it is null."""
+    text = bytes(raw)
+    return () if text == b"null" else (Part((b"w", text), (), len(text)),)
+
+
+def _completions(top: Fields) -> Iterator[Block]:
+    text = bytes(top.prompt)
+    if text[:1] == b'"':
+        yield from _pieces(text, 0, ("prompt",), b"\\n")
+    elif text[:1] == b"[":
+        found = _list(text)
+        if not found:
+            raise Unknown
+        if bytes(found[0])[:1] not in b'"[':
+            yield from _pieces(text, 0, ("prompt",), b",")
+            return
+        for index, raw in enumerate(found):
+            border = b"\\n" if bytes(raw)[:1] == b'"' else b","
+            yield from _pieces(bytes(raw), index, ("prompt", index), border)
+    else:
+        raise Unknown
+
+
+def _pieces(text: bytes, index: int, path: Path, border: bytes) -> Iterator[Block]:
+    """A prompt cut at borders that depend on what stands before them only."""
+    chain = _digest(Dialect.COMPLETIONS.encode())
+    at = 0
+    end = len(text) - 1  # the closing quote or bracket is no part of a longer prompt
+    while at < end:
+        cut = text.find(border, at + _PIECE, at + 2 * _PIECE)
+        cut = min(end, at + 2 * _PIECE if cut < 0 else cut + len(border))
+        chain = _digest(chain, text[at:cut])
+        yield Block("message", index, path, cut - at, chain)
+        at = cut
+
+
+_tags: dict[Reader, bytes] = {
+    read: read.__name__.encode() for read in (tools, system, message, item, _whole)
+}
+_readers: dict[Dialect, Callable[[Fields], Iterator[Block]]] = {
+    Dialect.CHAT: lambda top: _conversation(Dialect.CHAT, top),
+    Dialect.MESSAGES: lambda top: _conversation(Dialect.MESSAGES, top),
+    Dialect.RESPONSES: _responses,
+    Dialect.COMPLETIONS: _completions,
+}

@@ -1,0 +1,1 @@
+"""What the prefix policies are made of."""

@@ -1,0 +1,87 @@
+"""Which cache fields the upstream of a call surely takes: nothing is sent on a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import msgspec
+
+from policies.base.call import Call, Dialect
+from policies.base.terms import Terms
+
+_OPENAI = (Dialect.CHAT, Dialect.RESPONSES)
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """Body fields by name, "" where there is none; `header` carries the session's id."""
+
+    mark: str = ""  # on blocks: cache_control or prompt_cache_breakpoint
+    key: str = ""
+    salt: str = ""
+    header: bytes = b""
+
+    def without(self, names: Container[str]) -> Accepted:
+        """Less the fields of these names."""
+        mark, key, salt = (
+            "" if name in names else name for name in (self.mark, self.key, self.salt)
+        )
+        return Accepted(mark, key, salt, self.header)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The body fields."""
+        return tuple(name for name in (self.mark, self.key, self.salt) if name)
+
+
+def accepted(call: Call, terms: Terms) -> Accepted:
+    """By the kind of the backend, its host and the model's rule."""
+    host, kind = terms.host, terms.backend
+    if kind == "vllm":
+        return Accepted(salt="cache_salt")
+    if kind == "simulated":
+        return _simulated(call, terms)
+    if kind == "openai" or _at(host, "openai.com"):
+        return _openai(call, terms)
+    if kind == "anthropic" or _at(host, "anthropic.com"):
+        marks = call.dialect is Dialect.MESSAGES and terms.rule == "anthropic_marks"
+        return Accepted(mark="cache_control" if marks else "")
+    return _others(call, terms)
+
+
+def _openai(call: Call, terms: Terms) -> Accepted:
+    if call.dialect not in _OPENAI or not terms.rule.startswith("openai_"):
+        return Accepted()
+    marks = terms.rule == "openai_breakpoints"
+    return Accepted("prompt_cache_breakpoint" if marks else "", "prompt_cache_key")
+
+
+def _simulated(call: Call, terms: Terms) -> Accepted:
+    """It reads all marks in all dialects, and stands in for the rule's own provider."""
+    if terms.rule == "anthropic_marks" and call.dialect in (Dialect.CHAT, Dialect.MESSAGES):
+        return Accepted(mark="cache_control")
+    if terms.rule == "vllm_blocks":
+        return Accepted(salt="cache_salt")
+    return _openai(call, terms)
+
+
+def _others(call: Call, terms: Terms) -> Accepted:
+    host = terms.host
+    if _at(host, "openrouter.ai"):
+        marks = terms.rule == "anthropic_marks" and call.dialect in (
+            Dialect.CHAT,
+            Dialect.MESSAGES,
+        )
+        return Accepted(mark="cache_control" if marks else "")
+    if _at(host, "mistral.ai") and call.dialect is Dialect.CHAT:
+        return Accepted(key="prompt_cache_key")
+    if _at(host, "x.ai") and call.dialect is Dialect.CHAT:
+        return Accepted(header=b"x-grok-conv-id")
+    if _at(host, "x.ai") and call.dialect is Dialect.RESPONSES:
+        return Accepted(key="prompt_cache_key")
+    if _at(host, "fireworks.ai") and call.dialect in (*_OPENAI, Dialect.COMPLETIONS):
+        return Accepted(header=b"x-session-affinity")
+    return Accepted()
+
+
+def _at(host: str, domain: str) -> bool:
+    return host == domain or host.endswith("." + domain)

@@ -1,0 +1,99 @@
+"""Keys for prompts of which only the beginning decides where they go: tools and instructions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from policies.base.call import Call, Dialect
+from policies.base.fingerprint import FORM
+from policies.prefix.affinity import cache_key, shards
+
+_encode = msgspec.json.Encoder().encode
+_INSTRUCTING = ("system", "developer")
+_HEADS = 4096  # kinds of prompt whose rate is known
+_PERIOD = 600.0  # seconds over which a rate is taken
+
+
+class Heading(msgspec.Struct, frozen=True, gc=False):
+    """Digests: of what many conversations share, and of what only one begins with.
+
+    `at`: when the request came, in Unix seconds.
+    """
+
+    shared: bytes
+    conversation: bytes
+    at: float
+
+
+def headed(call: Call, now: float) -> Heading | None:
+    """How a chat or Responses request begins; None where its shape is not known."""
+    if call.body.digest(FORM) is None:
+        return None  # no strict JSON
+    doc = call.doc()
+    given = doc.get("messages" if call.dialect is Dialect.CHAT else "input")
+    messages: list[Any] = given if isinstance(given, list) else [given]
+    first = 0
+    while first < len(messages) and _instructs(messages[first]):
+        first += 1
+    shared = [doc.get("tools"), doc.get("instructions"), messages[:first]]
+    try:
+        head = sha256(_encode(shared)).digest()
+        own = call.controls.session or messages[first : first + 1]
+        return Heading(head, sha256(_encode([head.hex(), own])).digest(), now)
+    except (TypeError, ValueError, RecursionError):  # such as a lone surrogate
+        return None
+
+
+def _instructs(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") in _INSTRUCTING
+
+
+class _Rate:
+    """Requests a minute, and over how many keys they are spread: never fewer than before."""
+
+    __slots__ = ("count", "shards", "since")
+
+    def __init__(self, now: float) -> None:
+        self.count = 0.0
+        self.since = now
+        self.shards = 1
+
+    def add(self, now: float) -> None:
+        """One request more; a clock that was set back counts as one that stood still."""
+        self.count += 1
+        age = max(now - self.since, 60.0)
+        self.shards = max(self.shards, shards(self.count / age * 60))
+        if age > _PERIOD:
+            self.count /= 2
+            self.since = now - age / 2
+
+
+class Keys:
+    """The keys of all traffic that takes nothing but a key."""
+
+    def __init__(self) -> None:
+        self._rates: OrderedDict[tuple[str, str, str, bytes], _Rate] = OrderedDict()
+
+    def of(self, call: Call, heading: Heading) -> str:
+        """A conversation's key, which it shares with those that begin alike."""
+        rate = self._rate(call, heading)
+        scope = (call.tenant, call.model)
+        return cache_key(scope, heading.shared, heading.conversation, rate.shards)
+
+    def count(self, call: Call, heading: Heading) -> None:
+        """The request has been answered."""
+        self._rate(call, heading).add(heading.at)
+
+    def _rate(self, call: Call, heading: Heading) -> _Rate:
+        name = (call.tenant, call.route, call.model, heading.shared)
+        rate = self._rates.get(name)
+        if rate is None:
+            rate = self._rates[name] = _Rate(heading.at)
+            if len(self._rates) > _HEADS:
+                self._rates.popitem(last=False)
+        self._rates.move_to_end(name)
+        return rate

@@ -1,0 +1,174 @@
+"""What one tenant's traffic to one model on one route taught: how often it reads what again."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from policies.base.prompt import Block
+from policies.base.usage import Usage
+from policies.prefix.affinity import shards
+from policies.prefix.boundaries import Boundaries
+from policies.prefix.forest import Forest, Node
+from policies.prefix.hazard import Hazard, Watch
+from policies.prefix.placing import Point
+
+# How likely a prompt is read again, before anything is known of its kind: by whether it has
+# tools, and by what is known of the one before it in its conversation.
+_FIRST_GUESS = {
+    "head": 0.1,  # instructions seen for the first time
+    "opening": 0.1,
+    "opening with tools": 0.8,
+    "next of unknown": 0.8,
+    "next": 0.85,
+    "next after a pause": 0.3,
+    "next of a fork": 0.1,  # many go on from the same prompt, as from few-shot examples
+}
+_DIRECT = {"opening": 0.35}  # where providers write without being told, until it is seen to be lost
+_TRUST = 0.5  # of what should have been read: less is a miss
+_RATIO = (1.5, 12.0)  # bytes of JSON text per token, within reason
+
+
+class Visit(msgspec.Struct, frozen=True, gc=False):
+    """One request's way through the forest, kept from planning to settling.
+
+    `keys` of its boundaries, of which number `tail` is the request's end and `previous` that
+    of the request before it (-1: none); `kind` of its tail; `tokens` at each; `now` in Unix
+    seconds; `size` in bytes; `warm`: the number of the boundary it should read, or -1;
+    `shards`: over how many keys its kind of traffic is spread.
+    """
+
+    keys: tuple[bytes, ...]
+    tokens: tuple[float, ...]
+    tail: int
+    previous: int
+    head: int
+    kind: str
+    now: float
+    size: int
+    warm: int
+    shards: int
+
+
+class Traffic:
+    """Learns from visits. All probabilities are those of a visit within `lifetime` seconds."""
+
+    def __init__(self, forest: Forest, whose: str, lifetime: float, *, told: bool) -> None:
+        """`told`: the provider writes nothing without a mark."""
+        self._forest = forest
+        self._told = told
+        self._guess = _FIRST_GUESS if told else _FIRST_GUESS | _DIRECT
+        self._salt = sha256(whose.encode()).digest()[:8]
+        self._lifetime = lifetime
+        self._watch = Watch()
+        self._hazards: dict[str, Hazard] = {}
+        self._ratio = 4.0
+
+    def survey(
+        self, found: Sequence[Block], at: Boundaries, now: float
+    ) -> tuple[list[Point], Visit]:
+        """The boundaries as points, ascending, and what `learn` must be told afterwards."""
+        keys = [self._salt + found[block].chain for block in at.blocks]
+        nodes = [self._forest.get(key) for key in keys]
+        kind = self._kind(nodes, keys, at, now)
+        tokens = [size / self._ratio for size in at.sizes]
+        points: list[Point] = []
+        again, warm = 0.0, -1
+        for number in range(len(keys) - 1, -1, -1):
+            node, block = nodes[number], found[at.blocks[number]]
+            base = 0.0
+            if number == at.tail:
+                base = self._hazard(kind).likely
+            elif block.place != "message":
+                base = self._hazard("head").likely
+            again = max(again, self._again(node, base, now))
+            hot = node is not None and node.warm > now
+            warm = max(warm, number if hot else -1)
+            points.append(
+                Point(
+                    *(at.blocks[number], tokens[number], again, hot),
+                    blind=self._told and node is None and number == at.previous,
+                    head=block.place != "message",
+                    markable=block.markable,
+                )
+            )
+        points.reverse()
+        visit = Visit(
+            *(tuple(keys), tuple(tokens), at.tail, at.previous, at.head),
+            *(kind, now, at.total, warm, _shards(nodes, at.head)),
+        )
+        return points, visit
+
+    def _hazard(self, kind: str) -> Hazard:
+        found = self._hazards.get(kind)
+        if found is None:
+            found = self._hazards[kind] = Hazard(self._guess[kind])
+        return found
+
+    def _kind(
+        self, nodes: Sequence[Node | None], keys: Sequence[bytes], at: Boundaries, now: float
+    ) -> str:
+        if at.previous < 0:
+            return "opening with tools" if at.tools else "opening"
+        before = nodes[at.previous]
+        if before is None:
+            return "next of unknown"
+        if before.forks or before.child not in (0, _short(keys[at.tail])):
+            return "next of a fork"
+        return "next" if now - before.last <= self._lifetime else "next after a pause"
+
+    def _again(self, node: Node | None, base: float, now: float) -> float:
+        """A boundary's own gaps, this one included; its kind counts as one of them."""
+        if node is None:
+            return base
+        short = node.short + (now - node.last <= self._lifetime)
+        return (base + short) / (2.0 + node.gaps)
+
+    def learn(self, visit: Visit, cached: Container[int], usage: Usage | None) -> None:
+        """Count a visit that the upstream has answered, and was to cache up to these numbers."""
+        now, lifetime = visit.now, self._lifetime
+        self._watch.grow_older(now, lifetime)
+        told = usage if usage is not None and not usage.estimated and usage.input else None
+        if told is not None and visit.size:
+            low, high = _RATIO
+            ratio = min(high, max(low, visit.size / told.input))
+            self._ratio += 0.2 * (ratio - self._ratio)
+        expected = visit.tokens[visit.warm] if visit.warm >= 0 else 0.0
+        missed = told is not None and told.read < _TRUST * expected
+        kept = told is None or told.read + told.write > 0
+        for number in range(len(visit.keys) - 1, -1, -1):  # the deepest is forgotten first
+            node, fresh = self._forest.reach(visit.keys[number])
+            node.visit(now, lifetime)
+            if fresh:
+                self._begin(node, number, visit)
+            if missed and number <= visit.warm:
+                node.short = max(0.0, node.short - 1.0)
+            if number in cached or (number == visit.warm and not missed):
+                node.warm = now + lifetime if kept else 0.0
+            if number == visit.head + 1:
+                node.shards = node.shards or visit.shards
+            if number == visit.previous:
+                child = _short(visit.keys[visit.tail])
+                node.forks = node.forks or node.child not in (0, child)
+                node.child = child
+
+    def _begin(self, node: Node, number: int, visit: Visit) -> None:
+        if number == visit.tail:
+            self._watch.begin(node, self._hazard(visit.kind), visit.now)
+        elif number == visit.head:
+            self._watch.begin(node, self._hazard("head"), visit.now)
+
+
+def _shards(nodes: Sequence[Node | None], head: int) -> int:
+    """As many as when the conversation was first seen, so that it stays under its key."""
+    opening = nodes[head + 1] if head + 1 < len(nodes) else None
+    if opening is not None and opening.shards:
+        return opening.shards
+    shared = nodes[head] if head >= 0 else None
+    return shards(shared.rate) if shared is not None else 1
+
+
+def _short(key: bytes) -> int:
+    return int.from_bytes(key[-7:], "big") + 1

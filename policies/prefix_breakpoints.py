@@ -1,0 +1,235 @@
+"""Mark a prompt where its provider's cache should keep it, and send it to where it is kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from policies.base.body import Body
+from policies.base.call import Call, Dialect, Effect, Headers
+from policies.base.plan import Outcome
+from policies.base.policy import Base, Strict, policy
+from policies.base.ports import Store, View
+from policies.base.prompt import Block, Fields, blocks, fields
+from policies.base.step import Edit, Skip, Step
+from policies.base.terms import SHORTEST, Terms
+from policies.base.units import Size
+from policies.prefix.acceptance import Accepted, accepted
+from policies.prefix.affinity import cache_key, cache_salt, session_id
+from policies.prefix.boundaries import boundaries
+from policies.prefix.forest import Forest
+from policies.prefix.keys import Heading, Keys, headed
+from policies.prefix.marking import CannotPlace, Marking, inserted
+from policies.prefix.placing import Placement, Point, place, place_breakpoints
+from policies.prefix.refused import Refused
+from policies.prefix.traffic import Traffic, Visit
+
+_LIFETIMES = {"anthropic_marks": 300.0, "openai_breakpoints": 1800.0}
+_LIFETIME = 600.0  # seconds, of rules that publish none
+_MARKS = {
+    "cache_control": b'"cache_control":{"type":"ephemeral"}',
+    "prompt_cache_breakpoint": b'"prompt_cache_breakpoint":{"mode":"explicit"}',
+}
+_SLOTS = 4  # marks that Anthropic takes
+_EXPLICIT = "prompt_cache_options", b'{"mode":"explicit"}'
+_TRAFFIC = 256 * 1024  # bytes that one (tenant, route, model) may take with what it watches
+
+
+class _Memo(msgspec.Struct, frozen=True, gc=False):
+    """From planning to settling: `cached` are numbers of the visit's boundaries."""
+
+    traffic: Traffic
+    visit: Visit
+    cached: frozenset[int]
+
+
+class _Prompt(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a request: its fields, its blocks, and those where prompts may part."""
+
+    top: Fields
+    found: Sequence[Block]
+    points: Sequence[Point]
+    visit: Visit
+
+
+@policy("prefix.breakpoints")
+class Breakpoints(Base):
+    """Sets cache marks, keys and affinity headers where the client has set none of that sort.
+
+    Learns from the traffic of each (tenant, route, model), of which it keeps digests only,
+    what is read again within the cache's lifetime. Nothing that the model sees changes: a text
+    that may carry a mark goes as the one part of a list, in every request alike.
+    """
+
+    effect: ClassVar = Effect.EXACT
+
+    class Settings(Strict):
+        """`memory`: for all that is learnt. `min_gain`: what a mark must save, of its tokens."""
+
+        memory: Size = 64_000_000
+        min_gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._gain = settings.min_gain
+        self._forest = Forest(settings.memory * 3 // 4)
+        self._most = max(1, settings.memory // 4 // _TRAFFIC)
+        self._traffic: OrderedDict[tuple[str, str, str], Traffic] = OrderedDict()
+        self._keys = Keys()
+        self._refused = Refused()
+
+    async def plan(self, call: Call, view: View) -> Step:
+        """`Edit` with what the upstream takes of marks, keys and headers; else `Skip`."""
+        terms = view.terms(call)
+        takes = accepted(call, terms)
+        if takes == Accepted():
+            return Skip("no cache fields for this upstream")
+        if takes.key and not takes.mark:
+            return await self._keyed(call, takes, terms, view)
+        top, found = fields(call), blocks(call)
+        if top is None or found is None:
+            return Skip("unknown shape")
+        takes = takes.without(await self._refused.fields(call, view.store, view.now))
+        takes = _unset(takes, top, found)
+        if takes.mark:
+            return self._followed(call, takes, terms, (top, found), view.now)
+        if takes.key:
+            return await self._keyed(call, takes, terms, view)
+        if takes == Accepted():
+            return Skip("set by the client, or refused by the upstream")
+        return _named(call, takes, found)
+
+    async def _keyed(self, call: Call, takes: Accepted, terms: Terms, view: View) -> Step:
+        """A key is all that the upstream takes: the prompt need not be read to its end."""
+        if len(call.body.raw) < SHORTEST * terms.minimum:
+            return Skip("too short to be cached")
+        if takes.key in call.doc():
+            return Skip("set by the client")
+        heading = headed(call, view.now)
+        if heading is None:
+            return Skip("unknown shape")
+        if takes.key in await self._refused.fields(call, view.store, view.now):
+            return Skip("refused by the upstream")
+        key = self._keys.of(call, heading)
+        body = inserted(call.body.raw, (), {takes.key: f'"{key}"'.encode()})
+        return Edit(body, Effect.EXACT, "affinity", memo=heading, revocable=takes.fields)
+
+    def _followed(
+        self,
+        call: Call,
+        takes: Accepted,
+        terms: Terms,
+        read: tuple[Fields, Sequence[Block]],
+        now: float,
+    ) -> Step:
+        """What depends on the traffic that the request is part of."""
+        top, found = read
+        traffic = self._of(call, terms)
+        at = boundaries(found, turns=terms.rule != "anthropic_marks")
+        points, visit = traffic.survey(found, at, now)
+        prompt = _Prompt(top, found, points, visit)
+        placed = self._placed(prompt, terms)
+        try:
+            body = _written(call, takes, prompt, placed)
+        except CannotPlace:
+            return Skip("cannot be marked with certainty")
+        memo = _Memo(traffic, visit, _cached(takes, prompt, placed))
+        if body is None:
+            return Skip("nothing to mark", memo)
+        why = f"{len(placed.marks)} marks"
+        return Edit(body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
+
+    def _of(self, call: Call, terms: Terms) -> Traffic:
+        """What was learnt of this traffic; of too many kinds, the longest unused is forgotten."""
+        key = (call.tenant, call.route, call.model)
+        found = self._traffic.get(key)
+        if found is None:
+            lifetime = terms.lifetime or _LIFETIMES.get(terms.rule, _LIFETIME)
+            told = terms.rule == "anthropic_marks"
+            found = Traffic(self._forest, "\0".join(key), lifetime, told=told)
+            self._traffic[key] = found
+            if len(self._traffic) > self._most:
+                self._traffic.popitem(last=False)
+        self._traffic.move_to_end(key)
+        return found
+
+    def _placed(self, prompt: _Prompt, terms: Terms) -> Placement:
+        points, tail = prompt.points, prompt.visit.tail
+        if terms.rule == "openai_breakpoints":
+            last = points[tail] if tail >= 0 else None
+            return place_breakpoints(points, last, terms, self._gain)
+        return Placement(place(points, terms, self._gain, _SLOTS))
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Learn what was visited and what was cached, or that the upstream rejects the fields."""
+        if outcome.revoked == self.name and isinstance(step, Edit):
+            await self._refused.add(call, step.revocable, store)
+            return
+        memo = step.memo
+        if isinstance(memo, Heading):
+            self._keys.count(call, memo)
+        if isinstance(memo, _Memo) and 200 <= outcome.status < 300 and not outcome.collapsed:
+            memo.traffic.learn(memo.visit, memo.cached, outcome.usage)
+
+
+def _unset(takes: Accepted, top: Fields, found: Sequence[Block]) -> Accepted:
+    """Less those of whose sort the client has set one."""
+    own = {name for name in ("prompt_cache_key", "cache_salt") if top.has(name)}
+    options = ("cache_control", "prompt_cache_options", "prompt_cache_retention")
+    if any(map(top.has, options)) or any(block.marked for block in found):
+        own.add(takes.mark)
+    return takes.without(own)
+
+
+def _named(call: Call, takes: Accepted, found: Sequence[Block]) -> Edit:
+    """What needs no knowledge of traffic: a salt, or a session's name."""
+    more = {takes.salt: f'"{cache_salt(call.tenant)}"'.encode()} if takes.salt else {}
+    body = inserted(call.body.raw, (), more) if more else call.body
+    headers = _headers(call, takes, found)
+    return Edit(body, Effect.EXACT, "affinity", headers=headers, revocable=takes.fields)
+
+
+def _written(call: Call, takes: Accepted, prompt: _Prompt, placed: Placement) -> Body | None:
+    """The body with marks and fields, None where it stays. May raise `CannotPlace`."""
+    raw, visit = call.body.raw, prompt.visit
+    more: dict[str, bytes] = {}
+    if takes.key:
+        conversation = _conversation(call, prompt.found)
+        head = visit.keys[visit.head] if visit.head >= 0 else conversation
+        key = cache_key((call.tenant, call.model), head, conversation, visit.shards)
+        more[takes.key] = f'"{key}"'.encode()
+    if not placed.implicit:
+        more[_EXPLICIT[0]] = _EXPLICIT[1]
+    if takes.mark and any(block.markable for block in prompt.found):
+        kind = "input_text" if call.dialect is Dialect.RESPONSES else "text"
+        numbers = [point.block for point in placed.marks]
+        marking = Marking(kind, _MARKS[takes.mark], numbers)
+        return inserted(raw, marking.inserts(raw, prompt.top, prompt.found), more)
+    return inserted(raw, (), more) if more else None
+
+
+def _cached(takes: Accepted, prompt: _Prompt, placed: Placement) -> frozenset[int]:
+    """The boundaries up to which the provider should keep the prompt, by their numbers."""
+    marked = {point.block for point in placed.marks}
+    kept = {number for number, point in enumerate(prompt.points) if point.block in marked}
+    if takes.mark == "prompt_cache_breakpoint" and placed.implicit and prompt.visit.tail >= 0:
+        kept.add(prompt.visit.tail)
+    return frozenset(kept)
+
+
+def _headers(call: Call, takes: Accepted, found: Sequence[Block]) -> Headers:
+    if not takes.header:
+        return ()
+    session = session_id(call.tenant, _conversation(call, found))
+    return ((takes.header, session.encode()),)
+
+
+def _conversation(call: Call, found: Sequence[Block]) -> bytes:
+    """What stays the same for all turns of a conversation: its session, or how it opens."""
+    if call.controls.session:
+        return call.controls.session.encode()
+    opening = next((block for block in found if block.place == "message"), None)
+    return opening.chain if opening is not None else b""

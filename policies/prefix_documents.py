@@ -1,0 +1,206 @@
+"""Give retrieved documents the order in which they were first seen, so that caches know them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import structs
+from pydantic import Field
+
+from policies.base.body import Body
+from policies.base.call import Call, Dialect, Effect
+from policies.base.plan import Outcome
+from policies.base.policy import Base, Strict, policy
+from policies.base.ports import Entry, Store, View
+from policies.base.spans import Path
+from policies.base.step import Edit, Skip, Step
+from policies.base.units import Duration
+from policies.prefix.canonical_outline import Span, spliced
+from policies.prefix.documents_blocks import (
+    Document,
+    Placement,
+    Style,
+    documents,
+    identity,
+    rearranged,
+    repeated,
+)
+from policies.prefix.volatile_lines import placed
+from policies.prefix.volatile_turns import Turns, marked, turns
+
+_DIALECTS = (Dialect.CHAT, Dialect.MESSAGES, Dialect.RESPONSES)
+_UNEDITED = "the conversation began unedited, or is not remembered"
+_RETRY = 60.0  # seconds within which the same opening again is the same request again
+_NAME = 8  # bytes of a document's identity
+_MOST = 4096  # documents of which the order is kept
+
+
+class State(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How a conversation was sent up to a user message; `at` is Unix seconds."""
+
+    at: float
+    placements: tuple[Placement, ...]
+
+
+class _Memo(msgspec.Struct, frozen=True):
+    """What `settle` keeps: the state of a turn, and the documents it brought."""
+
+    key: bytes
+    state: State
+    slot: bytes
+    names: tuple[bytes, ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(State).decode
+_json = msgspec.json.Encoder().encode
+
+
+@policy("prefix.documents")
+class StableDocuments(Base):
+    """Reorders the documents of a delimited block in the last user message.
+
+    Those seen before come first, in the order in which they were first seen by this tenant,
+    route and model; new ones follow by rank. Their order of relevance is said behind the
+    block. A document whose text stands in an earlier user message becomes a pointer to it.
+    Tags, labels and attributes stay with their document, since answers cite them. A turn, once
+    sent, is sent the same way ever after; where that is not remembered, nothing is touched.
+    """
+
+    effect: ClassVar = Effect.REORDER
+
+    class Settings(Strict):
+        """`delimiters`: how documents are marked. `ttl`: how long an order is remembered."""
+
+        delimiters: tuple[Style, ...] = ("xml", "numbered")
+        ttl: Annotated[Duration, Field(gt=0)] = 86400.0
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def plan(self, call: Call, view: View) -> Step:
+        """`Edit` where documents move, in this turn or an earlier one."""
+        if call.dialect not in _DIALECTS or not _may_hold(call):
+            return Skip("no documents")
+        found = turns(call, b"documents")
+        if found is None or marked(call.doc()):
+            return Skip("a shape or marks to leave alone")
+        memo = await self._memo(call, found, view)
+        if isinstance(memo, str):
+            return Skip(memo)
+        if not any(each.moves() for each in memo.state.placements):
+            return Skip("documents stand in their order", memo)
+        body = self._edited(call, found, memo.state)
+        if body is None:
+            return Skip("a shape to leave alone")
+        return Edit(body, self.effect, "documents in the order first seen", memo=memo)
+
+    async def _memo(self, call: Call, found: Turns, view: View) -> _Memo | str:
+        """How this turn is sent: as before where it was; or why it must stay as it is."""
+        slot = sha256(_encode((call.tenant, call.route, call.model, call.path))).digest()
+        kept = _state(await view.store.get(found.key))
+        if kept is not None and (found.follows or abs(view.now - kept.at) <= _RETRY):
+            return _Memo(found.key, kept, slot, ())
+        users = [i for i in range(found.first, found.last) if found.is_user(i)]
+        if found.follows:
+            held = any(self._held(found, index) for index in (*users, found.last))
+            return _UNEDITED if held else "no documents"
+        base: State | None = State(view.now, ())
+        if any(self._held(found, index) for index in users):
+            base = _state(await view.store.get(found.earlier)) if found.earlier else None
+        if base is None:
+            return _UNEDITED
+        here = self._held(found, found.last)
+        if here is None:
+            return _Memo(found.key, structs.replace(base, at=view.now), slot, ())
+        part, text, docs = here
+        earlier = "\0".join(text for index in users for _, text in _texts(found, index))
+        names = tuple(identity(text, each) for each in docs)
+        order = _ordered(names, _seen(await view.store.get(slot)))
+        new = Placement(found.last, part, order, repeated(text, docs, earlier))
+        state = State(view.now, (*base.placements, new))
+        return _Memo(found.key, state, slot, names)
+
+    def _held(self, found: Turns, index: int) -> tuple[int, str, list[Document]] | None:
+        """The part of a message that holds documents, if exactly one does."""
+        held = [
+            (part, text, docs)
+            for part, text in _texts(found, index)
+            if (docs := documents(text, self.settings.delimiters))
+        ]
+        return held[0] if len(held) == 1 else None
+
+    def _edited(self, call: Call, found: Turns, state: State) -> Body | None:
+        """The body with documents placed; None where some span or block is not as expected."""
+        texts: list[bytes] = []
+        paths: list[Path] = []
+        name = "input" if call.dialect is Dialect.RESPONSES else "messages"
+        for each in state.placements:
+            if not each.moves():
+                continue
+            held = self._held(found, each.index) if each.index <= found.last else None
+            new = rearranged(held[1], held[2], each) if held and held[0] == each.part else None
+            if new is None:
+                return None
+            texts.append(_json(new))
+            inner = () if each.part < 0 else (each.part, "text")
+            paths.append((name, each.index, "content", *inner))
+        spans = placed(call, paths)
+        if spans is None:
+            return None
+        changes: list[tuple[Span, bytes]] = list(zip(spans, texts, strict=True))
+        return Body(spliced(call.body.raw, changes))
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Remember how the turn was sent, and which documents were new."""
+        memo = step.memo
+        if not isinstance(memo, _Memo) or not getattr(outcome, "applied", True):
+            return
+        await store.put(memo.key, _encode(memo.state), self.settings.ttl, call.model)
+        known = _seen(await store.get(memo.slot))
+        new = [name for name in dict.fromkeys(memo.names) if name not in known]
+        if new:
+            kept = b"".join([*known, *new][-_MOST:])
+            await store.put(memo.slot, kept, self.settings.ttl, call.model)
+
+
+def _may_hold(call: Call) -> bool:
+    """Whether it is worth while to look closer at what users say."""
+    listed = call.doc().get("input" if call.dialect is Dialect.RESPONSES else "messages")
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and each.get("role") == "user":
+            content = each.get("content")
+            text = content if isinstance(content, str) else str(content)
+            if "</document>" in text or "[2]" in text:
+                return True
+    return False
+
+
+def _texts(found: Turns, index: int) -> list[tuple[int, str]]:
+    """The texts of a user message: `(part, text)`, part -1 for a content that is a text."""
+    content: Any = found.messages[index].get("content")
+    if isinstance(content, str):
+        return [(-1, content)]
+    texts = ((part, each.get("text")) for part, each in enumerate(content))
+    return [(part, text) for part, text in texts if isinstance(text, str)]
+
+
+def _seen(entry: Entry | None) -> dict[bytes, int]:
+    """Documents by identity, with their places in the order first seen."""
+    kept = entry.value if entry else b""
+    return {kept[at : at + _NAME]: at for at in range(0, len(kept), _NAME)}
+
+
+def _ordered(names: tuple[bytes, ...], seen: dict[bytes, int]) -> tuple[int, ...]:
+    """Places of documents: those seen before, as first seen, then the others by rank."""
+    last = len(seen) * _NAME
+    return tuple(sorted(range(len(names)), key=lambda place: (seen.get(names[place], last), place)))
+
+
+def _state(entry: Entry | None) -> State | None:
+    try:
+        return _decode(entry.value) if entry else None
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,1 @@
+"""What the engine checks of every edit before it is sent, whichever policy made it."""

@@ -1,0 +1,51 @@
+"""An upstream that rejects a field which a policy has added, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from policies.base.plan import Plan
+from policies.base.reply import Chunks, Reply
+from policies.base.step import Edit
+from proxy.wire.encoding import decode
+
+_LONGEST = 64 * 1024  # bytes of an error that is read
+
+
+async def rejected(plan: Plan, reply: Reply) -> str | None:
+    """The policy whose fields a 400 or 422 names; None where it names none.
+
+    What was read of the reply to find out is in its `chunks` again.
+    """
+    edits = [(row.policy, row.step) for row in plan.rows if row.applied]
+    named = [(policy, step.revocable) for policy, step in edits if isinstance(step, Edit)]
+    if not any(fields for _, fields in named):
+        return None
+    body = await _read(reply)
+    text = decode(reply.headers, body, _LONGEST) or b""
+    for policy, fields in named:
+        if any(field.encode() in text for field in fields):
+            return policy
+    return None
+
+
+async def _read(reply: Reply) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in reply.chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _LONGEST:
+            break
+    read = b"".join(parts)
+    reply.chunks = _again(read, reply.chunks)
+    return read
+
+
+async def _again(read: bytes, rest: Chunks) -> AsyncGenerator[bytes]:
+    try:
+        yield read
+        async for chunk in rest:
+            yield chunk
+    finally:
+        await rest.aclose()

@@ -1,0 +1,67 @@
+"""Text to tokens for the cache rules: o200k and the like, each text encoded once."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxy.simulation.tokens import WIDTH
+from proxy.tokens import encoding_name, pieces
+
+if TYPE_CHECKING:  # loading a vocabulary takes half a second
+    import tiktoken
+
+_DIGEST = 64
+
+
+class Encoder:
+    """Encodes for one model, and remembers what it has encoded, in `memory` bytes."""
+
+    def __init__(self, model: str, folder: Path, memory: int = 256 << 20) -> None:
+        self._name = encoding_name(model)
+        self._folder = folder
+        self._left = memory
+        self._known: OrderedDict[str, bytes] = OrderedDict()
+        self._encoding: tiktoken.Encoding | None = None
+
+    def __call__(self, text: str) -> bytes:
+        """The tokens of `text`; special tokens count as the text they are."""
+        found = self._known.get(text)
+        if found is not None:
+            self._known.move_to_end(text)
+            return found
+        encode = self._table().encode_ordinary
+        found = b"".join([array("I", encode(piece)).tobytes() for piece in pieces(text)])
+        self._known[text] = found
+        self._left -= len(text) + len(found)
+        while self._left < 0:
+            old, tokens = self._known.popitem(last=False)
+            self._left += len(old) + len(tokens)
+        return found
+
+    def _table(self) -> tiktoken.Encoding:
+        if self._encoding is None:
+            from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - heavy, see above
+
+            self._encoding = encoding(self._name, self._folder)
+        return self._encoding
+
+
+def blocks(grain: int, text: str) -> bytes:
+    """The tokens of `"3 1 4/100"`: blocks named by hash, `grain` tokens each, the last 100.
+
+    Equal names have equal tokens. Raises `ValueError` for any other text.
+    """
+    names, _, last = text.partition("/")
+    made = [_block(grain, name) for name in names.split()]
+    if made and last:
+        made[-1] = made[-1][: int(last) * WIDTH]
+    return b"".join(made)
+
+
+def _block(grain: int, name: str) -> bytes:
+    digest = blake2b(name.encode(), digest_size=_DIGEST).digest()
+    return (digest * (grain * WIDTH // _DIGEST + 1))[: grain * WIDTH]

@@ -1,0 +1,361 @@
+import json
+
+import pytest
+from backends import call
+from msgspec.structs import replace
+
+from policies.base.body import Body
+from policies.base.call import Controls, Dialect, Effect
+from policies.base.plan import Outcome
+from policies.base.ports import Entry, View
+from policies.base.prompt import blocks
+from policies.base.step import Edit, Skip
+from policies.base.terms import Terms
+from policies.base.usage import Usage
+from policies.prefix_breakpoints import Breakpoints
+
+CLAUDE = Terms(
+    rule="anthropic_marks", read=0.1, write=1.25, minimum=1024, lifetime=300.0, backend="anthropic"
+)
+GPT = Terms(
+    rule="openai_breakpoints", read=0.1, write=1.25, minimum=1024, lifetime=1800.0, backend="openai"
+)
+LONG = "It is so. " * 1000
+TOOLS = [{"type": "function", "function": {"name": "a", "description": LONG}}]
+TALK = [
+    {"role": "system", "content": LONG},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Ho"},
+    {"role": "user", "content": "Hi again"},
+]
+
+
+class Shelf:
+    """A store in a dictionary."""
+
+    def __init__(self):
+        self.kept = {}
+
+    async def get(self, key):
+        return self.kept.get(key)
+
+    async def put(self, key, value, ttl, model=""):
+        self.kept[key] = Entry(value, 0.0, ttl, model)
+
+
+def ours(**settings):
+    return Breakpoints(Breakpoints.Settings(**settings))
+
+
+def chat(messages=TALK, **doc):
+    fields = {name: doc.pop(name) for name in ("controls", "tenant", "headers") if name in doc}
+    return call({"messages": messages, **doc}, **fields)
+
+
+async def asked(policy, one, terms, now=1e9, shelf=None):
+    return await policy.plan(one, View(shelf or Shelf(), now, lambda _: terms))
+
+
+async def answered(policy, one, terms, now=1e9, usage=None):
+    step = await asked(policy, one, terms, now)
+    await policy.settle(one, step, Outcome(200, "a", usage=usage), Shelf())
+    return step
+
+
+def doc(step):
+    return json.loads(step.body.raw)
+
+
+def marked(step):
+    """Which messages carry a mark."""
+    found = enumerate(doc(step)["messages"])
+    return [index for index, message in found if b"cache_" in json.dumps(message).encode()]
+
+
+def at(host, terms=CLAUDE):
+    return replace(terms, backend="http", host=host)
+
+
+async def test_a_conversation_is_marked_at_its_head_and_its_tail_from_the_start():
+    step = await asked(ours(), chat(TALK[:2], tools=TOOLS), at("openrouter.ai"))
+    assert isinstance(step, Edit)
+    assert step.effect is Effect.EXACT
+    assert marked(step) == [0, 1]
+    assert step.revocable == ("cache_control",)
+
+
+async def test_the_next_turn_marks_where_the_last_one_ended():
+    policy, terms = ours(), at("openrouter.ai")
+    await answered(policy, chat(TALK[:2], tools=TOOLS), terms)
+    assert marked(await asked(policy, chat(tools=TOOLS), terms, 1e9 + 5)) == [0, 1, 3]
+
+
+async def test_another_process_marks_it_too():
+    assert marked(await asked(ours(), chat(tools=TOOLS), at("openrouter.ai"))) == [0, 1, 3]
+
+
+async def test_anthropics_own_dialect_marks_tools_and_system():
+    body = {
+        "system": LONG,
+        "tools": [{"name": "a", "input_schema": {}}],
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    one = call(body, dialect=Dialect.MESSAGES)
+    made = doc(await asked(ours(), one, CLAUDE))
+    assert "cache_control" in made["system"][0]
+    assert "cache_control" in made["messages"][0]["content"][0]
+    assert json.dumps(made).count("cache_control") <= 4
+
+
+async def test_a_question_that_stands_alone_is_not_marked_and_its_system_once_it_recurs():
+    policy, terms = ours(), at("openrouter.ai")
+    first = await answered(policy, chat([TALK[0], {"role": "user", "content": "1?"}]), terms)
+    assert marked(first) == []
+    again = [TALK[0], {"role": "user", "content": "2?"}]
+    assert marked(await asked(policy, chat(again), terms, 1e9 + 60)) == [0]
+    assert marked(await asked(policy, chat(again), terms, 1e9 + 600)) == []
+
+
+async def test_turns_slower_than_the_lifetime_end_the_marks_at_the_tail():
+    policy, terms = ours(), at("openrouter.ai")
+    now = 1e9
+    for talk in range(12):
+        messages = [{"role": "system", "content": f"{talk} {LONG}"}]
+        for turn in range(5):
+            messages = [*messages, {"role": "user", "content": f"{turn}?"}]
+            step = await answered(policy, chat(messages, tools=TOOLS), terms, now)
+            messages.append({"role": "assistant", "content": "So."})
+            now += 900.0
+    assert marked(step) == []
+
+
+async def test_openai_is_told_where_the_shared_part_ends_and_marks_the_tail_itself():
+    step = await asked(ours(), chat(tools=TOOLS), GPT)
+    made = doc(step)
+    assert made["messages"][0]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
+    assert "prompt_cache_options" not in made
+    assert marked(step) == [0]
+    assert step.revocable == ("prompt_cache_breakpoint", "prompt_cache_key")
+
+
+async def test_openai_is_told_not_to_write_what_nobody_reads():
+    policy = ours()
+    for number in range(40):
+        one = chat([{"role": "user", "content": f"{number} {LONG}"}])
+        step = await answered(policy, one, GPT, 1e9 + 60 * number)
+    assert doc(step)["prompt_cache_options"] == {"mode": "explicit"}
+    assert marked(step) == []
+
+
+async def test_marks_on_responses_stand_on_texts():
+    body = {"input": [{"role": "developer", "content": LONG}, {"role": "user", "content": "Hi"}]}
+    one = call(body | {"tools": TOOLS}, dialect=Dialect.RESPONSES)
+    [part] = doc(await asked(ours(), one, GPT))["input"][0]["content"]
+    assert part["type"] == "input_text"
+    assert part["prompt_cache_breakpoint"] == {"mode": "explicit"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"cache_control": {"type": "ephemeral"}},
+        {"prompt_cache_options": {"mode": "explicit"}},
+        {"prompt_cache_options": None},
+        {"prompt_cache_retention": "24h"},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}
+                    ],
+                }
+            ]
+        },
+    ],
+)
+@pytest.mark.parametrize("terms", [CLAUDE, GPT], ids=["claude", "gpt"])
+async def test_who_marks_anything_gets_no_mark_of_ours(own, terms):
+    terms = at("openrouter.ai") if terms is CLAUDE else terms
+    one = chat(tools=TOOLS, **({"messages": TALK} | own))
+    step = await asked(ours(), one, terms)
+    sent = json.loads(one.body.raw)
+    if terms is GPT:
+        made = doc(step)
+        assert made.pop("prompt_cache_key")
+        assert made == sent
+        assert step.body.raw.startswith(one.body.raw[:-1])
+    else:
+        assert isinstance(step, Skip)
+
+
+@pytest.mark.parametrize("key", ["mine", None])
+async def test_the_clients_key_is_kept(key):
+    one = chat(prompt_cache_key=key)
+    assert doc(await asked(ours(), one, GPT))["prompt_cache_key"] == key
+
+
+async def key_of(policy, one, now=1e9, terms=GPT):
+    return doc(await answered(policy, one, terms, now))["prompt_cache_key"]
+
+
+async def test_who_shares_a_prefix_shares_a_key():
+    policy = ours()
+    other = [TALK[0], {"role": "user", "content": "Other"}]
+    assert await key_of(policy, chat()) == await key_of(policy, chat(other))
+    assert await key_of(policy, chat()) == await key_of(ours(), chat())
+    assert await key_of(policy, chat()) != await key_of(policy, chat(tenant="u"))
+    assert await key_of(policy, chat()) != await key_of(policy, chat(TALK[1:]))
+    assert await key_of(policy, chat()) != await key_of(policy, chat(tools=TOOLS))
+
+
+async def test_busy_prefixes_are_spread_over_keys_and_conversations_stay():
+    policy = ours()
+    first = await key_of(policy, chat())
+    keys = set()
+    for number in range(120):
+        one = chat([TALK[0], {"role": "user", "content": f"{number}?"}])
+        keys.add(await key_of(policy, one, 1e9 + number / 2))
+    assert 5 <= len(keys) <= 11
+    assert await key_of(policy, chat(), 1e9 + 60) == first
+
+
+async def test_a_session_named_by_the_client_is_one_conversation():
+    policy = ours()
+    terms = at("api.x.ai", Terms())
+    one = await asked(policy, chat(controls=Controls(session="s")), terms)
+    other = await asked(policy, chat(TALK[:2], controls=Controls(session="s")), terms)
+    assert one.headers == other.headers
+    assert one.headers != (await asked(policy, chat(), terms)).headers
+
+
+@pytest.mark.parametrize(
+    ("host", "header"),
+    [("api.x.ai", b"x-grok-conv-id"), ("api.fireworks.ai", b"x-session-affinity")],
+)
+async def test_hosts_with_affinity_headers_get_them(host, header):
+    one = chat()
+    step = await asked(ours(), one, at(host, Terms()))
+    [(name, value)] = step.headers
+    assert name == header
+    assert len(value) == 32
+    assert step.body is one.body
+    later = await asked(ours(), chat(TALK[:2]), at(host, Terms()))
+    assert later.headers == step.headers
+
+
+async def test_vllm_gets_a_salt_per_tenant():
+    terms = Terms(rule="vllm_blocks", read=0.0, backend="vllm")
+    salt = doc(await asked(ours(), chat(), terms))["cache_salt"]
+    assert 0 < len(salt) <= 128
+    assert salt.isalnum()
+    assert salt == doc(await asked(ours(), chat(TALK[:2]), terms))["cache_salt"]
+    assert salt != doc(await asked(ours(), chat(tenant="u"), terms))["cache_salt"]
+    assert isinstance(await asked(ours(), chat(cache_salt="own"), terms), Skip)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        Terms(),
+        Terms(rule="none", backend="openai"),
+        at("llm.example.com"),
+        at("llm.example.com", GPT),
+        at("notopenai.com", GPT),
+        at("api.anthropic.com"),  # its OpenAI-compatible endpoint takes no marks
+    ],
+)
+async def test_nothing_is_sent_on_a_guess(terms):
+    assert isinstance(await asked(ours(), chat(tools=TOOLS), terms), Skip)
+
+
+async def test_older_openai_models_get_a_key_only():
+    terms = at("api.openai.com", Terms(rule="openai_steps", read=0.5, minimum=1024))
+    one = chat(tools=TOOLS)
+    made = doc(await asked(ours(), one, terms))
+    assert made.pop("prompt_cache_key")
+    assert made == json.loads(one.body.raw)
+
+
+async def test_what_was_rejected_is_never_sent_again():
+    policy, shelf = ours(), Shelf()
+    step = await asked(policy, chat(), GPT, shelf=shelf)
+    outcome = Outcome(200, "a", revoked="prefix.breakpoints")
+    await policy.settle(chat(), step, outcome, shelf)
+    assert isinstance(await asked(policy, chat(), GPT, shelf=shelf), Skip)
+    assert isinstance(await asked(ours(), chat(), GPT, shelf=shelf), Skip)
+    assert isinstance(await asked(policy, chat(model="m2"), GPT, shelf=shelf), Edit)
+
+
+async def test_failures_teach_nothing():
+    policy, terms = ours(), at("openrouter.ai")
+    for outcome in (Outcome(500, "a"), Outcome(200, "a", collapsed=True)):
+        step = await asked(policy, chat(TALK[:2]), terms)
+        await policy.settle(chat(TALK[:2]), step, outcome, Shelf())
+    assert len(policy._forest) == 0
+
+
+async def test_a_cache_that_lost_its_entries_is_not_believed():
+    policy, terms = ours(), at("openrouter.ai")
+    lost = Usage(uncached=5000, read=0, write=0, output=1)
+    for number in range(30):
+        one = chat([TALK[0], {"role": "user", "content": f"{number}?"}])
+        step = await answered(policy, one, terms, 1e9 + number, usage=lost)
+    assert not any(node.warm > 1e9 for node in policy._forest._young.values())
+    assert isinstance(step, Edit)
+
+
+async def test_tenants_learn_nothing_from_each_other():
+    policy, terms = ours(), at("openrouter.ai")
+    once = [TALK[0], {"role": "user", "content": "1?"}]
+    for number in range(3):
+        await answered(policy, chat(once), terms, 1e9 + number)
+    assert marked(await asked(policy, chat(once, tenant="u"), terms, 1e9 + 4)) == []
+    assert marked(await asked(policy, chat(once), terms, 1e9 + 4)) != []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "user", "content": [{"type": "smell"}]}]},
+        {"messages": [{"role": "nobody", "content": "hi"}]},
+        {"messages": TALK, "tools": {}},
+    ],
+)
+async def test_unknown_shapes_pass_untouched(body):
+    assert (await asked(ours(), call(body), GPT)).why == "unknown shape"
+
+
+async def test_repeated_keys_pass_untouched():
+    raw = b'{"messages":[{"role":"user","content":"a","content":"b"}]}'
+    one = call(body=Body(raw))
+    assert isinstance(await asked(ours(), one, GPT), Skip)
+
+
+async def test_128_tools_of_one_name_are_only_followed():
+    one = chat(tools=TOOLS * 128)
+    assert doc(await asked(ours(), one, GPT))["tools"] == TOOLS * 128
+
+
+@pytest.mark.parametrize("clock", [[1e9, 5.0, 1e9], [1e9, 2e9, 1e9 + 1], [0.0, -1.0, 3.0]])
+async def test_clocks_may_jump(clock):
+    policy = ours()
+    for now in clock:
+        step = await answered(policy, chat(tools=TOOLS), GPT, now)
+        assert isinstance(step, Edit)
+
+
+async def test_the_prompt_stays_the_same_prompt():
+    one = chat(tools=TOOLS)
+    step = await asked(ours(), one, GPT)
+    edited = call(body=step.body)
+    assert [b.chain for b in blocks(edited)] == [b.chain for b in blocks(one)]
+
+
+async def test_memory_is_shared_by_all_traffic():
+    policy = ours(memory="1MB")
+    for number in range(3000):
+        one = chat([{"role": "user", "content": f"{number}"}], model=f"m{number}", tools=TOOLS)
+        await answered(policy, one, GPT, 1e9 + number)
+    assert len(policy._traffic) < 10
+    assert len(policy._forest) * 400 < 1_000_000
