@@ -90,15 +90,16 @@ class Engine:
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
         rows, final, edited = await self._fold(call, pipeline, without, holdout=holdout)
-        rewritten = any(row.applied and _rewrites(row.step) for row in rows)
-        watched = final is None and (rewritten or pipeline.restless)
-        if watched:
-            why = await self._refusal(call, edited)
-            if why:
-                rows = [_guarded(row) for row in rows]
-                edited = msgspec.structs.replace(call, backends=edited.backends)
-                log.info("edits are left off, the request %s", why)
-        return Plan(call, edited, tuple(rows), final, pipeline.name, holdout, unit, watched)
+        watched = _rewritten(call, rows)
+        if final is not None or (watched is call and not pipeline.restless):
+            return Plan(call, edited, tuple(rows), final, pipeline.name, holdout, unit)
+        why = await self._refusal(call, watched)
+        if why:
+            rows = [_guarded(row) for row in rows]
+            edited = msgspec.structs.replace(call, backends=edited.backends)
+            watched = call
+            log.info("edits are left off, the request %s", why)
+        return Plan(call, edited, tuple(rows), None, pipeline.name, holdout, unit, watched)
 
     async def _fold(
         self, call: Call, pipeline: Pipeline, without: frozenset[str], *, holdout: bool
@@ -141,9 +142,11 @@ class Engine:
 
     async def sent(self, plan: Plan) -> None:
         """The reply to a watched plan has begun; never raises."""
+        if plan.watched is None:
+            return
         store = self._bind(SPACE, plan.original.tenant)
         try:
-            await self._guards.sent(plan.original, plan.call, store, self._clock())
+            await self._guards.sent(plan.original, plan.watched, store, self._clock())
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
 
@@ -197,8 +200,12 @@ _ASKED = frozenset({"on", "shadow", "guarded"})
 _WHY = {"bypass": "bypassed by request", "error": "what it decided could not be used"}
 
 
-def _rewrites(step: Step) -> bool:
-    return isinstance(step, Edit) and step.effect in _REWRITING
+def _rewritten(call: Call, rows: list[Row]) -> Call:
+    """The call after the last edit that changes what the model reads."""
+    for row in reversed(rows):
+        if row.applied and isinstance(row.step, Edit) and row.step.effect in _REWRITING:
+            return msgspec.structs.replace(call, body=row.step.body)
+    return call
 
 
 def _guarded(row: Row) -> Row:

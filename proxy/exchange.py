@@ -160,7 +160,7 @@ class Exchange:
         sent = perf_counter()
         self._overhead = sent - self._started
         reply = self._reply = await self._sent()
-        if self._plan.watched and reply.status < 300:
+        if self._plan.watched is not None and reply.status < 300:
             await self._lane.engine.sent(self._plan)
         self._stream = (reply.header(b"content-type") or b"").startswith(b"text/event-stream")
         whole = None if self._stream else await self._tee.hold(reply)

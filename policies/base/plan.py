@@ -24,8 +24,8 @@ class Row(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """The folded pipeline. `call` carries the edits; `original` is what the client sent.
 
-    `unit` names the conversation, where the pipeline has a hold-out. `watched`: what is sent
-    must be remembered, for the next turn to begin with it.
+    `unit` names the conversation, where the pipeline has a hold-out. `watched` is what the
+    next turn must begin with, where that has to be remembered: `call` without cache marks.
     """
 
     original: Call
@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
     pipeline: str
     holdout: bool = False
     unit: bytes = b""
-    watched: bool = False
+    watched: Call | None = None
 
     @property
     def removed(self) -> int:

@@ -33,7 +33,8 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     numbers the tool or message; `path` leads to the JSON value, whose text has `size` bytes,
     marks aside. `chain` is a 16-byte digest of this and every block before it. A block is
     `markable` where its dialect has a place for a mark on it, and `marked` where the client
-    has set one. `turn_end`: the last block of a message by a user or tool.
+    has set one. `turn_end`: the last block of a message by a user or tool. `offset`: where a
+    message's content begins in its JSON text, if it is a string and easily found.
     """
 
     place: Place
@@ -44,6 +45,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     markable: bool = False
     marked: bool = False
     turn_end: bool = False
+    offset: int | None = None
 
 
 class Fields(msgspec.Struct, gc=False):
@@ -148,7 +150,7 @@ class _Chain:
 
     def grow(self, place: Place, raw: Raw, read: Reader, *at: str | int) -> Sequence[Block]:
         """The blocks that `read` finds in `raw`, which is the value at `at`."""
-        key = sha256(b"\0".join((self.last, _tags[read], raw))).digest()
+        key = (self.last, read, hash(bytes(raw)))
         found = _memo.get(key)
         if found is None:
             found = tuple(self._blocks(place, read(self.dialect, raw), at))
@@ -157,6 +159,19 @@ class _Chain:
             self.last = found[-1].chain
             self.opened = self.opened or found[-1].place == "message"
         return found
+
+    def messages(self, raws: Sequence[Raw]) -> list[Block]:
+        """As `grow` for each message of a list: a loop of few steps, since it is long."""
+        made: list[Block] = []
+        for index, raw in enumerate(raws):
+            found = _memo.young.get((self.last, message, hash(bytes(raw))))
+            if found:
+                self.last = found[-1].chain
+                made += found
+            else:
+                self.opened = any(block.place == "message" for block in made)
+                made += self.grow("message", raw, message, "messages", index)
+        return made
 
     def _blocks(self, place: Place, parts: Sequence[Part], at: Path) -> Iterator[Block]:
         chain = self.last
@@ -168,34 +183,40 @@ class _Chain:
                 int(number) if part.index is None else part.index,
                 *((*at, *part.path), part.size, chain),
                 *(part.markable, part.marked, part.turn_end),
+                offset=part.offset,
             )
 
 
 Reader = Callable[[Dialect, Raw], Sequence[Part]]
 
 
-class _Memo:
-    """Blocks by the digest of what stands before them and of their own text.
+_Key = tuple[bytes, Reader, int]
 
-    Two generations: once the younger is full it becomes the older, which is forgotten.
+
+class _Memo:
+    """Blocks by the chain of what stands before them and Python's hash of their own text.
+
+    That hash is fast, keyed by a secret of the process, and 64 bits: should two texts behind
+    the same prompt ever share it, a mark is misplaced, and no answer. Two generations: once
+    the younger is full it becomes the older, which is forgotten.
     """
 
     def __init__(self) -> None:
-        self._young: dict[bytes, tuple[Block, ...]] = {}
-        self._old: dict[bytes, tuple[Block, ...]] = {}
+        self.young: dict[_Key, tuple[Block, ...]] = {}
+        self._old: dict[_Key, tuple[Block, ...]] = {}
 
-    def get(self, key: bytes) -> tuple[Block, ...] | None:
-        found = self._young.get(key)
+    def get(self, key: _Key) -> tuple[Block, ...] | None:
+        found = self.young.get(key)
         if found is None:
             found = self._old.get(key)
             if found is not None:
                 self.put(key, found)
         return found
 
-    def put(self, key: bytes, found: tuple[Block, ...]) -> None:
-        if len(self._young) >= _REMEMBERED:
-            self._old, self._young = self._young, {}
-        self._young[key] = found
+    def put(self, key: _Key, found: tuple[Block, ...]) -> None:
+        if len(self.young) >= _REMEMBERED:
+            self._old, self.young = self.young, {}
+        self.young[key] = found
 
 
 _memo = _Memo()
@@ -212,8 +233,7 @@ def _conversation(dialect: Dialect, top: Fields) -> Iterator[Block]:
         yield from chain.grow("tools", top.response_format, _whole, "response_format")
     else:
         yield from chain.grow("system", top.system, system, "system")
-    for index, raw in enumerate(top.messages):
-        yield from chain.grow("message", raw, message, "messages", index)
+    yield from chain.messages(top.messages)
 
 
 def _responses(top: Fields) -> Iterator[Block]:
@@ -272,9 +292,6 @@ def _pieces(text: bytes, index: int, path: Path, border: bytes) -> Iterator[Bloc
         at = cut
 
 
-_tags: dict[Reader, bytes] = {
-    read: read.__name__.encode() for read in (tools, system, message, item, _whole)
-}
 _readers: dict[Dialect, Callable[[Fields], Iterator[Block]]] = {
     Dialect.CHAT: lambda top: _conversation(Dialect.CHAT, top),
     Dialect.MESSAGES: lambda top: _conversation(Dialect.MESSAGES, top),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -66,6 +67,11 @@ _OUTPUTS = frozenset(
 )
 _BLANK = b'" \\nrt'  # what the JSON text of a string of white space is made of
 
+# A message whose other values are plain, up to its content and after it: the usual ones.
+_plain = rb'\s*"(?!content")[^"\\]*"\s*:\s*(?:"[^"\\]*"|null|true|false)\s*'
+_opening = re.compile(rb"\{(?:" + _plain + rb',)*\s*"content"\s*:\s*')
+_closing = re.compile(rb"\s*(?:," + _plain + rb")*\}")
+
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
 
@@ -77,7 +83,7 @@ class Unknown(Exception):
 class Part(msgspec.Struct, frozen=True, gc=False):
     """One block to be. `path` is below the value it was read from; `index` that of a tool.
 
-    `instructs`: part of a message by the system or developer.
+    `instructs`: part of a message by the system or developer. `offset`: see `Block`.
     """
 
     identity: tuple[bytes, ...]
@@ -88,6 +94,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     turn_end: bool = False
     index: int | None = None
     instructs: bool = False
+    offset: int | None = None
 
 
 def tools(dialect: Dialect, raw: Raw) -> Sequence[Part]:
@@ -150,7 +157,8 @@ def message(dialect: Dialect, raw: Raw) -> Sequence[Part]:
     parts: list[Part] = []
     if content[:1] == b'"':
         markable = role != b'"assistant"'  # a reply is sent back as it was received
-        parts.append(_text(head, content, ("content",), markable=markable))
+        plain = _text(head, content, ("content",), markable=markable)
+        parts.append(msgspec.structs.replace(plain, offset=_offset(bytes(raw), content)))
     elif content[:1] == b"[":
         parts += _content(dialect, head, _list(content), ("content",))
     elif content != b"null" or dialect is not Dialect.CHAT:
@@ -168,6 +176,15 @@ def message(dialect: Dialect, raw: Raw) -> Sequence[Part]:
     if role in _INSTRUCTING and dialect is not Dialect.MESSAGES:
         return [msgspec.structs.replace(part, instructs=True) for part in parts]
     return parts
+
+
+def _offset(text: bytes, content: bytes) -> int | None:
+    """Where the content of a message begins, if its other values are plain."""
+    opening = _opening.match(text)
+    if opening is None or not text.startswith(content, opening.end()):
+        return None
+    closing = _closing.match(text, opening.end() + len(content))
+    return opening.end() if closing is not None and closing.end() == len(text) else None
 
 
 def _content(

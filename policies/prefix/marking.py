@@ -18,11 +18,6 @@ _list = msgspec.json.Decoder(list[Raw]).decode
 _name = re.compile(rb'(?:\{|\s*,)\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:\s*', re.DOTALL)
 _end = re.compile(rb"\s*\}\s*")
 
-# A message whose other values are plain, up to its content and after it: the usual ones.
-_plain = rb'\s*"(?!content")[^"\\]*"\s*:\s*(?:"[^"\\]*"|null|true|false)\s*'
-_opening = re.compile(rb"\{(?:" + _plain + rb',)*\s*"content"\s*:\s*')
-_closing = re.compile(rb"\s*(?:," + _plain + rb")*\}")
-
 
 class CannotPlace(Exception):
     """The text is not as it was taken for, such as an object that repeats a key."""
@@ -99,10 +94,17 @@ class Marking:
     def _messages(
         self, raw: bytes, items: Sequence[tuple[int, int]], those: Sequence[tuple[int, Block]]
     ) -> Iterator[Insert]:
+        plain, marked = self._open, self._mark + b"}]"
         for number, block in those:
             start, end = items[block.index]
             if len(block.path) == 3:
-                yield from self._listed(*_text(raw, start, end, block.size), number)
+                if block.offset is None:
+                    left, right = _content(raw, start, end)
+                else:
+                    left = start + block.offset
+                    right = left + block.size
+                yield left, plain
+                yield right, marked if number in self._blocks else b"}]"
             elif number in self._blocks:
                 yield from self._part(raw, *_content(raw, start, end), number, block)
 
@@ -138,21 +140,6 @@ def _items(raw: bytes, start: int, end: int, raws: Sequence[Raw]) -> list[tuple[
         else:
             return found
     return [(start + left, start + right) for _, left, right in members(raw[start:end])]
-
-
-def _text(raw: bytes, start: int, end: int, size: int) -> tuple[int, int]:
-    """Where the content of a message lies that is a text of `size` bytes."""
-    opening = _opening.match(raw, start)
-    if opening is not None:
-        left = opening.end()
-        right = left + size
-        if raw[left : left + 1] == b'"':
-            if right + 1 == end:
-                return left, right
-            closing = _closing.match(raw, right)
-            if closing is not None and closing.end() == end:
-                return left, right
-    return _content(raw, start, end)
 
 
 def _content(raw: bytes, start: int, end: int) -> tuple[int, int]:

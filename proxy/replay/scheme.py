@@ -72,8 +72,7 @@ class Scheme:
             tally.rejected += 1
             charge, output = self._meter.charge(plan.original, request, now)
             plan = Plan(plan.original, plan.original, (), None, plan.pipeline)
-        if plan.watched:
-            await self._engine.sent(plan)
+        await self._engine.sent(plan)
         tally.requests += 1
         self._prefixes.watch(talk, plan.original.body.raw, plan.call.body.raw)
         tally.violations = self._prefixes.violations

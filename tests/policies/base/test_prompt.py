@@ -225,3 +225,16 @@ def test_the_setup_is_what_else_decides():
     assert setup_digest(call({"tool_choice": "none"})) != setup_digest(call())
     assert setup_digest(call({"temperature": 1})) == setup_digest(call())
     assert setup_digest(call(body=Body(b"{"))) == b"\0" * 16
+
+
+@pytest.mark.parametrize("known", [0, 1, 2, 3])
+def test_a_system_message_in_the_middle_is_a_message_however_much_was_read_before(known):
+    talk = [
+        {"role": "system", "content": f"rules {known}"},
+        {"role": "user", "content": "hello"},
+        {"role": "system", "content": "be brief"},
+    ]
+    if known:
+        blocks(of({"messages": talk[:known]}))
+    found = blocks(of({"messages": talk}))
+    assert [block.place for block in found] == ["system", "message", "message"]
