@@ -98,8 +98,6 @@ class Breakpoints(Base):
             return self._followed(call, takes, terms, (top, found), view.now)
         if takes.key:
             return await self._keyed(call, takes, terms, view)
-        if takes == Accepted():
-            return Skip("set by the client, or refused by the upstream")
         return _named(call, takes, found)
 
     async def _keyed(self, call: Call, takes: Accepted, terms: Terms, view: View) -> Step:
@@ -184,8 +182,10 @@ def _unset(takes: Accepted, top: Fields, found: Sequence[Block]) -> Accepted:
     return takes.without(own)
 
 
-def _named(call: Call, takes: Accepted, found: Sequence[Block]) -> Edit:
+def _named(call: Call, takes: Accepted, found: Sequence[Block]) -> Step:
     """What needs no knowledge of traffic: a salt, or a session's name."""
+    if takes == Accepted():
+        return Skip("set by the client, or refused by the upstream")
     more = {takes.salt: f'"{cache_salt(call.tenant)}"'.encode()} if takes.salt else {}
     body = inserted(call.body.raw, (), more) if more else call.body
     headers = _headers(call, takes, found)

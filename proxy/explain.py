@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from policies.base.call import Call
 from policies.base.plan import Plan
 from policies.base.step import Answer, Edit, Send
 from proxy.generation import Generation
+from proxy.market import Market
+from proxy.prediction.difference import Difference
+from proxy.prediction.predictions import Predictions
+from proxy.prediction.why import place_of, why_missed
 
 
-async def explained(call: Call, generation: Generation) -> dict[str, Any]:
-    """The plan as JSON. Nothing is sent, and nothing is written."""
+async def explained(
+    call: Call, generation: Generation, predictions: Predictions | None = None
+) -> dict[str, Any]:
+    """The plan as JSON. Nothing is sent, and nothing is written.
+
+    `predictions` know what was sent before; without them every prompt is the first.
+    """
     lane = generation.lane(call)
     plan = await lane.engine.plan(call, lane.pipeline)
     price = generation.books.prices.of(call.model)
@@ -28,6 +38,48 @@ async def explained(call: Call, generation: Generation) -> dict[str, Any]:
         "steps": [_row(plan, index) for index in range(len(plan.rows))],
         "bytes": {"before": len(call.body.raw), "after": len(plan.call.body.raw)},
         "price": {"rule": price.rule, "source": price.source, "date": price.date},
+        "prompt_cache": _cache(plan, generation, predictions or Predictions()),
+    }
+
+
+async def sent_before(call: Call, generation: Generation, predictions: Predictions) -> None:
+    """Take a request for one that was sent and answered just now."""
+    lane = generation.lane(call)
+    plan = await lane.engine.plan(call, lane.pipeline)
+    if plan.final is None:
+        terms = Market(generation.config.backends, generation.books.prices).terms(plan.call)
+        now = time.time()
+        predictions.settle(plan.call, terms, None, now, now)
+
+
+def _cache(plan: Plan, generation: Generation, predictions: Predictions) -> dict[str, Any] | None:
+    """What the provider's prompt cache should hold of what would be sent.
+
+    None where nothing would be sent, nothing is cached, or the prompt's shape is not known.
+    """
+    if plan.final is not None:
+        return None
+    terms = Market(generation.config.backends, generation.books.prices).terms(plan.call)
+    found = predictions.predict(plan.call, terms, time.time())
+    if found is None:
+        return None
+    return {
+        "rule": terms.rule,
+        "tokens": {"predicted": found.cached, "shared": found.shared, "total": found.total},
+        "age": None if found.age is None else round(found.age, 1),
+        "why": why_missed(found),
+        "difference": _difference(found.difference),
+    }
+
+
+def _difference(found: Difference | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "place": place_of(found),
+        "bytes": found.here,
+        "bytes_before": found.there,
     }
 
 

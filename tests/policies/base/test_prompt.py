@@ -235,6 +235,6 @@ def test_a_system_message_in_the_middle_is_a_message_however_much_was_read_befor
         {"role": "system", "content": "be brief"},
     ]
     if known:
-        blocks(of({"messages": talk[:known]}))
-    found = blocks(of({"messages": talk}))
+        of({"messages": talk[:known]})
+    found = of({"messages": talk})
     assert [block.place for block in found] == ["system", "message", "message"]
