@@ -31,6 +31,8 @@ _KEPT = 8  # templates per scope and shape
 _TEMPLATE_TTL = 30 * 86400.0
 _UNEDITED = "the conversation began unedited, or is not remembered"
 _RETRY = 60.0  # seconds within which the same opening again is the same request again
+_CALM = 1024  # scopes whose latest prompt is remembered, as a hash
+_QUIET = "no line of the system prompt is known to change"
 _LARGEST = 65536  # bytes of what is remembered of one conversation
 
 
@@ -43,6 +45,13 @@ class _Observed(msgspec.Struct, frozen=True):
     template: Template | None = None
     key: bytes = b""
     kept: bytes = b""
+
+
+class _Calm(msgspec.Struct, frozen=True, gc=False):
+    """A prompt that taught nothing, by its hash, and whose it is."""
+
+    text: int
+    slot: bytes
 
 
 @policy("prefix.volatile")
@@ -71,19 +80,21 @@ class VolatileLines(Base):
         self.settings = settings
         self._learner = Learner(settings.memory)
         self._rates = Rates()
+        self._calm: dict[tuple[str, ...], _Calm | None] = {}
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where lines move; the `why` of either step says which change, at what cost."""
-        if len(call.body.raw) < SHORTEST * view.terms(call).minimum:
-            return Skip("too short to be cached")
-        prompt = system(call) if call.dialect in _DIALECTS else None
-        if prompt is None:
-            return Skip("no system prompt")
+        prompt = _prompt(call, view)
+        if isinstance(prompt, str):
+            return Skip(prompt)
+        calm = self._calm.get(_scope(call))
+        if calm is not None and calm.text == hash(prompt.texts):
+            return Skip(_QUIET, calm)
         slot = _slot(call, prompt)
         known = templates(await view.store.get(slot))
         if not known:
             seen = _Observed(prompt, slot, view.now)
-            return Skip("no line of the system prompt is known to change", seen)
+            return Skip(_QUIET, seen)
         template = next((each for each in known if _fits(each, prompt)), None)
         seen = _Observed(prompt, slot, view.now, template)
         found = turns(call, b"volatile")
@@ -142,15 +153,25 @@ class VolatileLines(Base):
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn from the prompt; remember how the conversation was sent, if it was edited."""
         seen = step.memo
+        if isinstance(seen, _Calm):
+            self._learner.again(seen.slot, opening=opens(call))
         if not isinstance(seen, _Observed):
             return
         moved = self._learner.observe(seen.slot, seen.prompt.lines(), opening=opens(call))
+        calm = not moved and seen.template is None
+        self._remember(call, _Calm(hash(seen.prompt.texts), seen.slot) if calm else None)
         if seen.template is not None:
             self._rates.count(seen.slot + seen.template.rest, seen.now)
         if moved:
             await self._publish(call, seen, moved, store)
         if seen.kept and isinstance(step, Edit) and outcome.applied:
             await store.put(seen.key, seen.kept, self.settings.ttl, call.model)
+
+    def _remember(self, call: Call, calm: _Calm | None) -> None:
+        """The latest prompt, which need not be read again before another has come."""
+        if len(self._calm) >= _CALM:
+            self._calm.clear()
+        self._calm[_scope(call)] = calm
 
     async def _publish(
         self, call: Call, seen: _Observed, moved: tuple[Moved, ...], store: Store
@@ -169,10 +190,21 @@ class VolatileLines(Base):
         await store.put(seen.slot, encoded(kept), _TEMPLATE_TTL, call.model)
 
 
+def _prompt(call: Call, view: View) -> System | str:
+    """The system prompt; or why there is nothing to look at."""
+    if len(call.body.raw) < SHORTEST * view.terms(call).minimum:
+        return "too short to be cached"
+    found = system(call) if call.dialect in _DIALECTS else None
+    return "no system prompt" if found is None else found
+
+
+def _scope(call: Call) -> tuple[str, ...]:
+    return call.tenant, call.route, call.model, call.path
+
+
 def _slot(call: Call, prompt: System) -> bytes:
     """Names the prompts that can be laid side by side."""
-    scope = (call.tenant, call.route, call.model, call.path, prompt.shape())
-    return sha256(encoded(scope)).digest()
+    return sha256(encoded((*_scope(call), prompt.shape()))).digest()
 
 
 def _fits(template: Template, prompt: System) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from policies.base.call import Call, Effect
+from policies.base.fingerprint import DECISIVE_FIELDS, FORM
 from policies.base.plan import Outcome, Plan, Row
 from policies.base.policy import Policy
 from policies.base.ports import Store, View
@@ -226,6 +227,12 @@ def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool
 
 def _applied(call: Call, step: Edit | Send) -> Call:
     if isinstance(step, Edit):
+        if step.effect is Effect.EXACT:  # it asks for the same answer, so it is the same request
+            step.body.recall(
+                {name: call.body.field(name) for name in DECISIVE_FIELDS},
+                FORM,
+                call.body.digest(FORM),
+            )
         headers = call.headers
         if step.headers:
             own = {name for name, _ in headers}

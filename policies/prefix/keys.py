@@ -18,15 +18,20 @@ _HEADS = 4096  # kinds of prompt whose rate is known
 _PERIOD = 600.0  # seconds over which a rate is taken
 
 
-class Heading(msgspec.Struct, frozen=True, gc=False):
-    """Digests: of what many conversations share, and of what only one begins with.
+class Heading(msgspec.Struct, frozen=True):
+    """How a request begins. `shared`: digest of what many conversations have in common.
 
-    `at`: when the request came, in Unix seconds.
+    `own`: what only one begins with, of the request's document. `at`: when the request came,
+    in Unix seconds.
     """
 
     shared: bytes
-    conversation: bytes
+    own: Any
     at: float
+
+    def conversation(self) -> bytes:
+        """Digest of both."""
+        return sha256(self.shared + _encode(self.own)).digest()
 
 
 def headed(call: Call, now: float) -> Heading | None:
@@ -41,9 +46,8 @@ def headed(call: Call, now: float) -> Heading | None:
         first += 1
     shared = [doc.get("tools"), doc.get("instructions"), messages[:first]]
     try:
-        head = sha256(_encode(shared)).digest()
         own = call.controls.session or messages[first : first + 1]
-        return Heading(head, sha256(_encode([head.hex(), own])).digest(), now)
+        return Heading(sha256(_encode(shared)).digest(), own, now)
     except (TypeError, ValueError, RecursionError):  # such as a lone surrogate
         return None
 
@@ -82,7 +86,8 @@ class Keys:
         """A conversation's key, which it shares with those that begin alike."""
         rate = self._rate(call, heading)
         scope = (call.tenant, call.model)
-        return cache_key(scope, heading.shared, heading.conversation, rate.shards)
+        conversation = heading.conversation() if rate.shards > 1 else b""
+        return cache_key(scope, heading.shared, conversation, rate.shards)
 
     def count(self, call: Call, heading: Heading) -> None:
         """The request has been answered."""

@@ -117,6 +117,14 @@ class _Skeleton:
             varying.add(lines[index], opening=opening)
         self.count(opening=opening)
 
+    def repeat(self, *, opening: bool) -> None:
+        """The latest prompt has come again."""
+        for varying in self.varying.values():
+            varying.all.add(fresh=False)
+            if opening:
+                varying.openings.add(fresh=False)
+        self.count(opening=opening)
+
     def count(self, *, opening: bool) -> None:
         self.seen += 1
         self.openings += opening
@@ -153,6 +161,12 @@ class Learner:
         known = [skeleton, *known[: _SKELETONS - 1]]
         self._skeletons.put(scope, known, sum(40 * len(each.hashes) for each in known))
         return skeleton.moved()
+
+    def again(self, scope: Hashable, *, opening: bool) -> None:
+        """Learn that the latest prompt of a scope has come again."""
+        known = self._skeletons.get(scope)
+        if known:
+            known[0].repeat(opening=opening)
 
 
 def _common(one: list[int], other: list[int]) -> int:

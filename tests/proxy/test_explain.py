@@ -53,7 +53,7 @@ def test_a_request_that_goes_on_from_another_is_read_as_far_as_that(config):
     cache = plan["prompt_cache"]
     assert cache["tokens"] == {"predicted": 1408, "shared": 1500, "total": 3000}
     assert (cache["difference"], cache["why"]) == (None, "")
-    assert "prompt cache: 1,408 of 3,001 tokens predicted" in shown(plan)
+    assert "prompt cache: 1,408 of 3,000 tokens predicted" in shown(plan)
 
 
 def test_the_first_difference_comes_with_the_bytes_of_both(config):
