@@ -47,7 +47,9 @@ class _Desk:
         terms = terms_of(Prices.load().of(MODEL))
         shelves = Shelves(self._clock, 1 << 26)
         guards = Guards(Monotone(), lambda _: terms, lambda: None, Rollback())
-        self._engine = Engine(shelves.bind, lambda _: None, lambda _: terms, guards, self._clock)
+        self._engine = Engine(
+            shelves.bind, lambda _: None, lambda _: terms, guards, clock=self._clock
+        )
 
     async def ask(self, raw: bytes) -> float:
         """One request, planned and settled; the seconds that planning took."""

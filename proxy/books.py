@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -22,7 +22,6 @@ from proxy.metrics import Metrics
 from proxy.prices import Prices
 from proxy.tokens import Tokens
 from proxy.wire.complete import inspect
-
 
 _LINGER = 0.005  # seconds in which finished requests gather
 _TOGETHER = 32  # requests written down in one turn of the loop: below a millisecond
@@ -83,6 +82,10 @@ class Books:
                 self._metrics.observe(plan, outcome, entry)
             except Exception as error:  # noqa: BLE001 - one request's fault must not lose the others'
                 note(error)
+
+    def counter(self, model: str) -> Callable[[str], int]:
+        """Counts the tokens of a text as a model does; for threads."""
+        return self._tokens.counter(model)
 
     async def estimate(self, call: Call, recording: Recording) -> Usage:
         """Count what an upstream did not report."""

@@ -16,7 +16,7 @@ from policies.base.call import Call, Effect
 from policies.base.fingerprint import DECISIVE_FIELDS, FORM
 from policies.base.plan import Outcome, Plan, Row
 from policies.base.policy import Policy
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View, fourths
 from policies.base.step import Answer, Edit, Refuse, Send, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
@@ -66,20 +66,23 @@ class Pipeline(msgspec.Struct, frozen=True):
 class Engine:
     """Plans and settles. `failed(policy)` is told of each policy that raised or ran late."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it asks of the house, the last two by name
         self,
         bind: Bind,
         failed: Callable[[str], None],
         terms: TermsOf,
         guards: Guards,
+        *,
         clock: Callable[[], float] = time.time,
+        counter: Callable[[str], Count] = fourths,
     ) -> None:
-        """`clock` gives Unix seconds."""
+        """`clock` gives Unix seconds; `counter(model)` counts a text's tokens."""
         self._bind = bind
         self._failed = failed
         self._terms = terms
         self._guards = guards
         self._clock = clock
+        self._counter = counter
 
     async def plan(
         self, call: Call, pipeline: Pipeline, without: frozenset[str] = frozenset()
@@ -154,7 +157,7 @@ class Engine:
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
         policy = stage.policy
-        view = View(self._bind(policy.name, call.tenant), now, self._terms)
+        view = View(self._bind(policy.name, call.tenant), now, self._terms, self._counter)
         try:
             step = await within(stage.deadline, policy.plan(call, view))
             if not isinstance(step, Step):

@@ -50,7 +50,7 @@ class Generation:
         self.router = Router(_routes(config))
         market = Market(config.backends, books.prices)
         guards = Guards(turns, market.terms, books.drifted, Rollback(books.rolled_back))
-        self.engine = Engine(bind, books.policy_failed, market.terms, guards)
+        self.engine = Engine(bind, books.policy_failed, market.terms, guards, counter=books.counter)
         self.pipelines = {name: _pipeline(it) for name, it in config.pipelines.items()}
         self.backends = {
             name: Gate(_backend(name, choice), partial(market.at, name))

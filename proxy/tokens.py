@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,7 @@ class Tokens:
         self._waiting = 0
         self._encodings: dict[str, tiktoken.Encoding | None] = {}
         self._counts: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
         self._most = max(1, memory // _ENTRY)
 
     async def count_texts(self, model: str, texts: Sequence[str]) -> list[int]:
@@ -76,6 +78,11 @@ class Tokens:
         four bytes to the token.
         """
         return await self._counted(encoding_name(model), lambda: texts)
+
+    def counter(self, model: str) -> Callable[[str], int]:
+        """Counts one text as `count_texts` does, at once: for threads."""
+        name = encoding_name(model)
+        return lambda text: self._count(name, text)
 
     async def usage(
         self, model: str, dialect: Dialect, doc: Mapping[str, Any], reply: Sequence[str]
@@ -107,17 +114,19 @@ class Tokens:
     def _count(self, name: str, text: str) -> int:
         data = text.encode("utf-8", "surrogatepass")
         key = blake2b(data, digest_size=16, person=name.encode()).digest()
-        known = self._counts.get(key)
-        if known is not None:
-            self._counts.move_to_end(key)
-            return known
+        with self._lock:
+            known = self._counts.get(key)
+            if known is not None:
+                self._counts.move_to_end(key)
+                return known
         encoding = self._encoding(name)
         if encoding is None:
             return _guess(text)
         count = sum(len(encoding.encode_ordinary(piece)) for piece in pieces(text))
-        self._counts[key] = count
-        if len(self._counts) > self._most:
-            self._counts.popitem(last=False)
+        with self._lock:
+            self._counts[key] = count
+            if len(self._counts) > self._most:
+                self._counts.popitem(last=False)
         return count
 
     def _encoding(self, name: str) -> tiktoken.Encoding | None:

@@ -37,7 +37,9 @@ class Scheme:
         self._prefixes = Prefixes()
         shelves = Shelves(self._clock)
         guards = Guards(Monotone(), lambda _: terms, self._drifted, Rollback())
-        self._engine = Engine(shelves.bind, self._failed, lambda _: terms, guards, self._clock)
+        self._engine = Engine(
+            shelves.bind, self._failed, lambda _: terms, guards, clock=self._clock
+        )
 
     def _failed(self, policy: str) -> None:
         self.tally.failed[policy] += 1
