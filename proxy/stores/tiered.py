@@ -8,11 +8,12 @@ all within about a second.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from policies.base.ports import Entry
 from proxy.stores.memory import MemoryTier
 from proxy.stores.tier import Match, Shared, Slot
+
+_AGAIN = 0.5  # seconds
 
 
 class TieredTier:
@@ -35,11 +36,10 @@ class TieredTier:
 
     async def aclose(self) -> None:
         """Finish writing and close both tiers."""
-        if self._follower is not None:
-            self._follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._follower
-            self._follower = None
+        follower, self._follower = self._follower, None
+        while follower is not None and not follower.done():
+            follower.cancel()  # again, as the Redis client at times loses a cancellation
+            await asyncio.wait([follower], timeout=_AGAIN)
         await self.shared.aclose()
         await self.memory.aclose()
 
