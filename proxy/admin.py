@@ -134,7 +134,7 @@ def _admin(app: FastAPI, live: Live) -> None:
         generation = live.lease()
         try:
             call = await read_call(scope, request.receive, generation, tenant)
-            return await explained(call, generation)
+            return await explained(call, generation, live.resources.books.predictions)
         finally:
             live.release(generation)
 

@@ -13,12 +13,15 @@ import msgspec
 from policies.base.call import Call, Dialect
 from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording
+from policies.base.terms import SHORTEST
 from policies.base.usage import Usage
-from proxy.entry import entry_of
+from proxy.entry import Missed, entry_of
 from proxy.fault import note
 from proxy.guards.rollback import Finding
 from proxy.ledger import Ledger
 from proxy.metrics import Metrics
+from proxy.prediction.predictions import Predictions
+from proxy.prediction.why import why_missed
 from proxy.prices import Prices
 from proxy.tokens import Tokens
 from proxy.wire.complete import inspect
@@ -36,6 +39,7 @@ class Books:
 
     def __init__(self, ledger: Ledger, metrics: Metrics, prices: Prices, tokens: Tokens) -> None:
         self.prices = prices
+        self.predictions = Predictions()
         self._metrics = metrics
         self._ledger = ledger
         self._tokens = tokens
@@ -77,11 +81,32 @@ class Books:
         for _ in range(min(most, len(closed))):
             plan, outcome, started = closed.popleft()
             try:
-                entry = entry_of(plan, outcome, self.prices.of(plan.call.model), started)
+                price = self.prices.of(plan.call.model)
+                missed = self._missed(plan, outcome, started)
+                entry = entry_of(plan, outcome, price, started, missed)
                 self._ledger.record(entry)
                 self._metrics.observe(plan, outcome, entry)
             except Exception as error:  # noqa: BLE001 - one request's fault must not lose the others'
                 note(error)
+
+    def _missed(self, plan: Plan, outcome: Outcome, started: float) -> Missed:
+        """What the provider's cache should have read of the prompt, and why it did not."""
+        call, terms = plan.call, plan.terms
+        if (
+            terms.rule == "none"
+            or plan.final is not None
+            or outcome.collapsed
+            or outcome.status >= 400
+            or outcome.backend != call.backends[0]
+            or len(call.body.raw) < SHORTEST * terms.minimum
+        ):
+            return Missed()
+        ready = outcome.total if outcome.first_byte is None else outcome.first_byte
+        sent = started + outcome.overhead
+        found = self.predictions.settle(call, terms, outcome.usage, sent, started + ready)
+        if found is None:
+            return Missed()
+        return Missed(found.cached, why_missed(found, outcome.usage))
 
     def counter(self, model: str) -> Callable[[str], int]:
         """Counts the tokens of a text as a model does; for threads."""

@@ -163,13 +163,16 @@ def check(
 
 
 @app.command()
-def explain(
+def explain(  # noqa: PLR0913, PLR0917 - its options
     request: Annotated[
         Path, typer.Argument(help="A request body in JSON, or - for standard input.")
     ],
     config: ConfigFile = None,
     path: Annotated[str, typer.Option(help="The endpoint below /v1/.")] = "chat/completions",
     tenant: Annotated[str, typer.Option(help="Whose request it is.")] = "anonymous",
+    after: Annotated[
+        list[Path] | None, typer.Option(help="A body sent before; repeatable, oldest first.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the plan of a request without sending it."""
@@ -177,9 +180,10 @@ def explain(
 
     try:
         raw = sys.stdin.buffer.read() if str(request) == "-" else request.read_bytes()
+        before = [file.read_bytes() for file in after or ()]
     except OSError as error:
-        _fail(f"{request}: cannot be read: {error.strerror}", 2)
-    plan = plan_of(_load(config), raw, path, tenant)
+        _fail(f"{error.filename}: cannot be read: {error.strerror}", 2)
+    plan = plan_of(_load(config), raw, path, tenant, before)
     if "error" in plan:
         _fail(f"{request}: {plan['error']}", 1)
     if as_json:

@@ -94,16 +94,16 @@ class Engine:
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
         rows, final, edited = await self._fold(call, pipeline, without, holdout=holdout)
-        watched = _rewritten(call, rows)
+        watched: Call | None = _rewritten(call, rows)
         if final is not None or (watched is call and not pipeline.restless):
-            return Plan(call, edited, tuple(rows), final, pipeline.name, holdout, unit)
-        why = await self._refusal(call, watched)
-        if why:
+            watched = None
+        if watched is not None and (why := await self._refusal(call, watched)):
             rows = [_guarded(row) for row in rows]
             edited = msgspec.structs.replace(call, backends=edited.backends)
             watched = call
             log.info("edits are left off, the request %s", why)
-        return Plan(call, edited, tuple(rows), None, pipeline.name, holdout, unit, watched)
+        terms, name = self._terms(edited), pipeline.name
+        return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms)
 
     async def _fold(
         self, call: Call, pipeline: Pipeline, without: frozenset[str], *, holdout: bool

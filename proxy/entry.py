@@ -31,7 +31,7 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
     """One request. `time` is Unix seconds, other times seconds; dollars None: not known.
 
     `uncached`, `read`, `write` and `output` are the tokens billed upstream; `cache` is the
-    word of the `x-penstock-cache` header.
+    word of the `x-penstock-cache` header. `predicted_read` and `missed`: see `Missed`.
     """
 
     id: str
@@ -60,6 +60,8 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
     total_s: float
     error: str | None
     holdout: bool
+    predicted_read: int | None
+    missed: str
 
 
 class StepRow(msgspec.Struct, frozen=True, gc=False):
@@ -88,7 +90,22 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     price: Price
 
 
-def entry_of(plan: Plan, outcome: Outcome, price: Price, started: float) -> LedgerEntry:
+class Missed(msgspec.Struct, frozen=True, gc=False):
+    """Tokens that the provider's cache should have read, None where that cannot be said.
+
+    `why` names the first difference to the closest earlier prompt, or what else was lacking.
+    """
+
+    predicted: int | None = None
+    why: str = ""
+
+
+_UNSAID = Missed()
+
+
+def entry_of(
+    plan: Plan, outcome: Outcome, price: Price, started: float, missed: Missed = _UNSAID
+) -> LedgerEntry:
     """The rows of one finished request. `started` is Unix seconds; keeps no body alive."""
     final = plan.final
     usage = outcome.usage
@@ -133,6 +150,8 @@ def entry_of(plan: Plan, outcome: Outcome, price: Price, started: float) -> Ledg
             outcome.total,
             outcome.error,
             plan.holdout,
+            missed.predicted,
+            missed.why[:_LONGEST_WHY],
         ),
         tuple(steps),
         billed,

@@ -9,7 +9,6 @@ from policies.base.call import Call
 from policies.base.plan import Plan
 from policies.base.step import Answer, Edit, Send
 from proxy.generation import Generation
-from proxy.market import Market
 from proxy.prediction.difference import Difference
 from proxy.prediction.predictions import Predictions
 from proxy.prediction.why import place_of, why_missed
@@ -38,7 +37,7 @@ async def explained(
         "steps": [_row(plan, index) for index in range(len(plan.rows))],
         "bytes": {"before": len(call.body.raw), "after": len(plan.call.body.raw)},
         "price": {"rule": price.rule, "source": price.source, "date": price.date},
-        "prompt_cache": _cache(plan, generation, predictions or Predictions()),
+        "prompt_cache": _cache(plan, predictions or Predictions()),
     }
 
 
@@ -47,24 +46,22 @@ async def sent_before(call: Call, generation: Generation, predictions: Predictio
     lane = generation.lane(call)
     plan = await lane.engine.plan(call, lane.pipeline)
     if plan.final is None:
-        terms = Market(generation.config.backends, generation.books.prices).terms(plan.call)
         now = time.time()
-        predictions.settle(plan.call, terms, None, now, now)
+        predictions.settle(plan.call, plan.terms, None, now, now)
 
 
-def _cache(plan: Plan, generation: Generation, predictions: Predictions) -> dict[str, Any] | None:
+def _cache(plan: Plan, predictions: Predictions) -> dict[str, Any] | None:
     """What the provider's prompt cache should hold of what would be sent.
 
     None where nothing would be sent, nothing is cached, or the prompt's shape is not known.
     """
     if plan.final is not None:
         return None
-    terms = Market(generation.config.backends, generation.books.prices).terms(plan.call)
-    found = predictions.predict(plan.call, terms, time.time())
+    found = predictions.predict(plan.call, plan.terms, time.time())
     if found is None:
         return None
     return {
-        "rule": terms.rule,
+        "rule": plan.terms.rule,
         "tokens": {"predicted": found.cached, "shared": found.shared, "total": found.total},
         "age": None if found.age is None else round(found.age, 1),
         "why": why_missed(found),

@@ -24,7 +24,7 @@ from proxy.entry import LedgerEntry, RequestRow, StepRow
 
 log = logging.getLogger("penstock.ledger")
 
-VERSION = 1
+VERSION = 2
 _PERIOD = 0.2  # seconds between batches
 _BATCH = 2_000  # requests in one transaction
 _QUEUE = 50_000  # requests waiting for the disk
@@ -55,7 +55,11 @@ CREATE TABLE steps (
   PRIMARY KEY (request, n)
 ) STRICT, WITHOUT ROWID;
 """
-MIGRATIONS: dict[int, str] = {0: _SCHEMA}  # version found -> the SQL that leads to the next
+_MISSED = """
+ALTER TABLE requests ADD COLUMN predicted_read INTEGER;
+ALTER TABLE requests ADD COLUMN missed TEXT NOT NULL DEFAULT '';
+"""
+MIGRATIONS = {0: _SCHEMA, 1: _MISSED}  # version found -> the SQL that leads to the next
 
 
 _REQUEST = ("requests", ("n", *RequestRow.__struct_fields__))

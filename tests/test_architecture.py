@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "proxy.wire*": (*BASE, "proxy.errors"),
     "proxy.backends*": (*BASE, "proxy.errors", "proxy.upstream*", "proxy.simulation*"),
     "proxy.guards*": (*BASE, "proxy.backends.wrap.entries"),
-    "proxy.engine": (*BASE, "proxy.deadline", "proxy.guards*"),
+    "proxy.holdout": BASE,
+    "proxy.engine": (*BASE, "proxy.deadline", "proxy.guards*", "proxy.holdout"),
 }
 
 

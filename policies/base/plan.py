@@ -7,6 +7,7 @@ import msgspec
 from policies.base.call import Call
 from policies.base.reply import Recording
 from policies.base.step import Edit, Step
+from policies.base.terms import Terms
 from policies.base.usage import Usage
 
 
@@ -36,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
     holdout: bool = False
     unit: bytes = b""
     watched: Call | None = None
+    terms: Terms = Terms()  # of the upstream's prompt cache
 
     @property
     def removed(self) -> int:

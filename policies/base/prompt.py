@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from policies.base.call import Call, Dialect
+from policies.base.prompt_memo import Memo
 from policies.base.prompt_parts import Part, Unknown, item, message, system, tools
 from policies.base.spans import Path
 
@@ -190,36 +191,10 @@ class _Chain:
 Reader = Callable[[Dialect, Raw], Sequence[Part]]
 
 
-_Key = tuple[bytes, Reader, int]
-
-
-class _Memo:
-    """Blocks by the chain of what stands before them and Python's hash of their own text.
-
-    That hash is fast, keyed by a secret of the process, and 64 bits: should two texts behind
-    the same prompt ever share it, a mark is misplaced, and no answer. Two generations: once
-    the younger is full it becomes the older, which is forgotten.
-    """
-
-    def __init__(self) -> None:
-        self.young: dict[_Key, tuple[Block, ...]] = {}
-        self._old: dict[_Key, tuple[Block, ...]] = {}
-
-    def get(self, key: _Key) -> tuple[Block, ...] | None:
-        found = self.young.get(key)
-        if found is None:
-            found = self._old.get(key)
-            if found is not None:
-                self.put(key, found)
-        return found
-
-    def put(self, key: _Key, found: tuple[Block, ...]) -> None:
-        if len(self.young) >= _REMEMBERED:
-            self._old, self.young = self.young, {}
-        self.young[key] = found
-
-
-_memo = _Memo()
+# By the chain of what stands before and Python's hash of the text. That hash is fast, keyed by
+# a secret of the process, and has 64 bits: should two texts behind the same prompt ever share
+# it, a mark is misplaced, and no answer.
+_memo: Memo[tuple[bytes, Reader, int], tuple[Block, ...]] = Memo(_REMEMBERED)
 
 
 def _conversation(dialect: Dialect, top: Fields) -> Iterator[Block]:

@@ -117,8 +117,8 @@ class Exchange:
     def on_disconnect(self, listener: Listener | None) -> None:
         """Have `listener` called, once, if the client goes before the response is complete.
 
-        It is given what cancels the application. None takes it back. It is called by the loop, at the next turn if the client has
-        gone already.
+        It is given what cancels the application. None takes it back. It is called by the
+        loop, at the next turn if the client has gone already.
         """
         self._listener = listener
         if self._gone:

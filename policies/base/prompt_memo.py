@@ -1,0 +1,35 @@
+"""A memory of bounded size that costs no more than a dictionary."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Memo(Generic[K, V]):
+    """Two generations of `limit` entries: once the younger is full, the older is forgotten.
+
+    `young` may be looked into first; what is only in the older one `get` makes young again.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+        self._limit = limit
+
+    def get(self, key: K) -> V | None:
+        """The value; None where there is none."""
+        found = self.young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        """Remember a value."""
+        if len(self.young) >= self._limit:
+            self._old, self.young = self.young, {}
+        self.young[key] = value
