@@ -85,11 +85,13 @@ class _Varying:
         self.tail = min(self.tail, _common(old[::-1], words[::-1]))
         self.words = words
 
+    def within(self) -> bool:
+        """With every request."""
+        return self.all.always(_SAMPLES if self.known else _UNKNOWN_SAMPLES)
+
     def changes(self) -> bool:
         """With every request, or, where its form is known, with every conversation."""
-        if self.known:
-            return self.all.always(_SAMPLES) or self.openings.always(_SAMPLES)
-        return self.all.always(_UNKNOWN_SAMPLES)
+        return self.within() or (self.known and self.openings.always(_SAMPLES))
 
 
 class _Skeleton:
@@ -161,6 +163,12 @@ class Learner:
         known = [skeleton, *known[: _SKELETONS - 1]]
         self._skeletons.put(scope, known, sum(40 * len(each.hashes) for each in known))
         return skeleton.moved()
+
+    def each(self, scope: Hashable, indexes: Sequence[int]) -> bool:
+        """Whether these lines change within conversations too, not only between them."""
+        known = self._skeletons.get(scope)
+        lines = [known[0].varying.get(index) for index in indexes] if known else []
+        return bool(lines) and all(line is not None and line.within() for line in lines)
 
     def again(self, scope: Hashable, *, opening: bool) -> None:
         """Learn that the latest prompt of a scope has come again."""
