@@ -167,9 +167,10 @@ class Bench:
                     stack.enter_context(litellm()),
                     stack.enter_context(headroom(replayer.price, self._work)),
                 ]
-                found = await replayer.run(self._traces[TAU], [await _ours(), *others])
+                ours = await preset_of("safe")  # what is on by default, as with them
+                found = await replayer.run(self._traces[TAU], [ours, *others])
             for peer in (LITELLM, HEADROOM):
-                ratio = found[OURS].paid / found[peer].paid
+                ratio = found[ours.name].paid / found[peer].paid
                 yield Bar(f"{TAU}, {model}: input cost over {peer}'s", ratio, "<", 1.0, "x")
 
     async def time(self) -> AsyncIterator[Bar]:
