@@ -130,6 +130,8 @@ class Breakpoints(Base):
         points, visit = traffic.survey(found, at, now)
         prompt = _Prompt(top, found, points, visit)
         placed = self._placed(prompt, terms)
+        if not (placed.implicit or takes.options):
+            placed = Placement(placed.marks[-3:])  # the fourth is OpenAI's own
         try:
             body = _written(call, takes, prompt, placed)
         except CannotPlace:
@@ -163,8 +165,8 @@ class Breakpoints(Base):
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn what was visited and what was cached, or that the upstream rejects the fields."""
-        if outcome.revoked == self.name and isinstance(step, Edit):
-            await self._refused.add(call, step.revocable, store)
+        if outcome.revoked:
+            await self._refused.add(call, outcome.revoked, store)
             return
         memo = step.memo
         if isinstance(memo, Heading):

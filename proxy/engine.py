@@ -186,11 +186,11 @@ class Engine:
                 told = outcome if row.applied else msgspec.structs.replace(outcome, applied=False)
                 await self._settle(stage, row, told)
 
-    async def revoke(self, plan: Plan, pipeline: Pipeline, policy: str, status: int) -> None:
-        """Tell a policy that the upstream rejected its edit with this status; never raises."""
+    async def revoke(self, plan: Plan, pipeline: Pipeline, policy: str, told: Outcome) -> None:
+        """Tell a policy that the upstream rejected fields of its edit; never raises."""
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.policy == policy:
-                await self._settle(stage, row, Outcome(status, revoked=policy))
+                await self._settle(stage, row, told)
 
     async def _settle(self, stage: Stage, row: Row, outcome: Outcome) -> None:
         store = self._bind(row.policy, row.call.tenant)

@@ -60,8 +60,8 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
     total_s: float
     error: str | None
     holdout: bool
-    predicted_read: int | None
-    missed: str
+    predicted_read: int | None = None
+    missed: str = ""
 
 
 class StepRow(msgspec.Struct, frozen=True, gc=False):

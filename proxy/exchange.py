@@ -182,13 +182,14 @@ class Exchange:
         """The reply; where it rejects what a policy has added, that to the request without."""
         call = self._plan.call
         reply = await self._lane.chain(call.backends).send(call)
-        policy = await rejected(self._plan, reply) if reply.status in (400, 422) else None
-        if policy is None:
+        found = await rejected(self._plan, reply) if reply.status in (400, 422) else None
+        if found is None:
             return reply
         await reply.chunks.aclose()
         engine, pipeline = self._lane.engine, self._lane.pipeline
-        await engine.revoke(self._plan, pipeline, policy, reply.status)
-        self._plan = await engine.plan(self._call, pipeline, frozenset({policy}))
+        told = Outcome(reply.status, reply.backend, revoked=found.fields)
+        await engine.revoke(self._plan, pipeline, found.policy, told)
+        self._plan = await engine.plan(self._call, pipeline, frozenset({found.policy}))
         call = self._plan.call
         return await self._lane.chain(call.backends).send(call)
 

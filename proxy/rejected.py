@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+import msgspec
+
 from policies.base.plan import Plan
 from policies.base.reply import Chunks, Reply
 from policies.base.step import Edit
@@ -12,8 +14,15 @@ from proxy.wire.encoding import decode
 _LONGEST = 64 * 1024  # bytes of an error that is read
 
 
-async def rejected(plan: Plan, reply: Reply) -> str | None:
-    """The policy whose fields a 400 or 422 names; None where it names none.
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """Fields that an upstream does not take, and the policy that has added them."""
+
+    policy: str
+    fields: tuple[str, ...]
+
+
+async def rejected(plan: Plan, reply: Reply) -> Rejected | None:
+    """The fields of a policy that a 400 or 422 names; None where it names none.
 
     What was read of the reply to find out is in its `chunks` again.
     """
@@ -24,8 +33,9 @@ async def rejected(plan: Plan, reply: Reply) -> str | None:
     body = await _read(reply)
     text = decode(reply.headers, body, _LONGEST) or b""
     for policy, fields in named:
-        if any(field.encode() in text for field in fields):
-            return policy
+        found = tuple(field for field in fields if field.encode() in text)
+        if found:
+            return Rejected(policy, found)
     return None
 
 

@@ -68,4 +68,4 @@ class Outcome(msgspec.Struct, frozen=True):
     gaps: tuple[float, ...] = ()  # between chunks of a stream
     error: str | None = None
     applied: bool = True  # whether the step that is settled was carried out
-    revoked: str = ""  # the policy whose edit the upstream rejected, if it did
+    revoked: tuple[str, ...] = ()  # of the step's own fields, those that the upstream rejected

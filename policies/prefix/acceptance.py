@@ -19,18 +19,19 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     key: str = ""
     salt: str = ""
     header: bytes = b""
+    options: str = ""  # turns off the mark that OpenAI sets by itself
 
     def without(self, names: Container[str]) -> Accepted:
         """Less the fields of these names."""
-        mark, key, salt = (
-            "" if name in names else name for name in (self.mark, self.key, self.salt)
+        mark, key, salt, options = (
+            "" if name in names else name for name in (self.mark, self.key, self.salt, self.options)
         )
-        return Accepted(mark, key, salt, self.header)
+        return Accepted(mark, key, salt, self.header, options)
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The body fields."""
-        return tuple(name for name in (self.mark, self.key, self.salt) if name)
+        return tuple(name for name in (self.mark, self.key, self.salt, self.options) if name)
 
 
 def accepted(call: Call, terms: Terms) -> Accepted:
@@ -51,8 +52,9 @@ def accepted(call: Call, terms: Terms) -> Accepted:
 def _openai(call: Call, terms: Terms) -> Accepted:
     if call.dialect not in _OPENAI or not terms.rule.startswith("openai_"):
         return Accepted()
-    marks = terms.rule == "openai_breakpoints"
-    return Accepted("prompt_cache_breakpoint" if marks else "", "prompt_cache_key")
+    if terms.rule != "openai_breakpoints":
+        return Accepted(key="prompt_cache_key")
+    return Accepted("prompt_cache_breakpoint", "prompt_cache_key", options="prompt_cache_options")
 
 
 def _simulated(call: Call, terms: Terms) -> Accepted:

@@ -135,7 +135,7 @@ async def test_openai_is_told_where_the_shared_part_ends_and_marks_the_tail_itse
     assert made["messages"][0]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
     assert "prompt_cache_options" not in made
     assert marked(step) == [0]
-    assert step.revocable == ("prompt_cache_breakpoint", "prompt_cache_key")
+    assert step.revocable == ("prompt_cache_breakpoint", "prompt_cache_key", "prompt_cache_options")
 
 
 async def test_openai_is_told_not_to_write_what_nobody_reads():
@@ -280,7 +280,7 @@ async def test_older_openai_models_get_a_key_only():
 async def test_what_was_rejected_is_never_sent_again():
     policy, shelf = ours(), Shelf()
     step = await asked(policy, chat(), GPT, shelf=shelf)
-    outcome = Outcome(200, "a", revoked="prefix.breakpoints")
+    outcome = Outcome(400, "a", revoked=step.revocable)
     await policy.settle(chat(), step, outcome, shelf)
     assert isinstance(await asked(policy, chat(), GPT, shelf=shelf), Skip)
     assert isinstance(await asked(ours(), chat(), GPT, shelf=shelf), Skip)

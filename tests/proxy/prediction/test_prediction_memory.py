@@ -41,7 +41,7 @@ def test_memory_stays_within_its_limit():
         for number in range(500):
             talk = [f"{number} {turn} " * 100 for turn in range(1 + number % 40)]
             send(predictions, asking(*talk))
-        prompt._memo.__init__()  # not ours
+        prompt._memo.__init__(1)  # not ours
         gc.collect()
         used = tracemalloc.get_traced_memory()[0]
         predictions._memory.__init__(limit)
