@@ -18,6 +18,7 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import SHORTEST
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_outline import spliced
+from policies.prefix.volatile_alike import Alike
 from policies.prefix.volatile_cost import Rates, lost, told
 from policies.prefix.volatile_fitness import unfit
 from policies.prefix.volatile_learner import Learner, Moved
@@ -32,6 +33,7 @@ _TEMPLATE_TTL = 30 * 86400.0
 _UNEDITED = "the conversation began unedited, or is not remembered"
 _RETRY = 60.0  # seconds within which the same opening again is the same request again
 _CALM = 1024  # scopes whose latest prompt is remembered, as a hash
+_NONE = Template((), b"")
 _QUIET = "no line of the system prompt is known to change"
 _LARGEST = 65536  # bytes of what is remembered of one conversation
 
@@ -79,6 +81,7 @@ class VolatileLines(Base):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._learner = Learner(settings.memory)
+        self._alike = Alike()
         self._rates = Rates()
         self._calm: dict[tuple[str, ...], _Calm | None] = {}
 
@@ -91,11 +94,9 @@ class VolatileLines(Base):
         if calm is not None and calm.text == hash(prompt.texts):
             return Skip(_QUIET, calm)
         slot = _slot(call, prompt)
-        known = templates(await view.store.get(slot))
-        if not known:
-            seen = _Observed(prompt, slot, view.now)
-            return Skip(_QUIET, seen)
-        template = next((each for each in known if _fits(each, prompt)), None)
+        template = self._template(call, prompt, templates(await view.store.get(slot)))
+        if template is _NONE:
+            return Skip(_QUIET, _Observed(prompt, slot, view.now))
         seen = _Observed(prompt, slot, view.now, template)
         found = turns(call, b"volatile")
         if found is None or marked(call.doc()):
@@ -105,6 +106,16 @@ class VolatileLines(Base):
         if isinstance(state, str):
             return Skip(self._told(call, view, seen, found, state), seen)
         return self._moved(call, view, seen, found, state)
+
+    def _template(self, call: Call, prompt: System, known: tuple[Template, ...]) -> Template | None:
+        """What moves out of the prompt: None where it is not known, `_NONE` where nothing is."""
+        found = next((each for each in known if _fits(each, prompt)), None)
+        if found is not None:
+            return found
+        moved = self._alike.moved(_scope(call), prompt.lines())
+        if moved:
+            return Template(moved, digest(prompt.without([index for index, _, _ in moved])))
+        return None if known else _NONE
 
     def _moved(self, call: Call, view: View, seen: _Observed, found: Turns, state: State) -> Step:
         """The edit, where it can be made and remembered."""
@@ -173,7 +184,10 @@ class VolatileLines(Base):
         self._remember(call, _Calm(hash(seen.prompt.texts), seen.slot) if calm else None)
         if seen.template is not None:
             self._rates.count(seen.slot + seen.template.rest, seen.now)
+        if seen.template is not None and isinstance(step, Edit):
+            moved = moved or seen.template.moved  # known by the line alone: for other workers
         if moved:
+            self._alike.note(_scope(call), seen.prompt.lines(), moved)
             await self._publish(call, seen, moved, store)
         if seen.kept and isinstance(step, Edit) and outcome.applied:
             await store.put(seen.key, seen.kept, self.settings.ttl, call.model)

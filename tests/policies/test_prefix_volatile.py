@@ -158,6 +158,22 @@ async def test_an_unapplied_edit_is_not_remembered():
     assert isinstance(await desk.send(desk.ask(["a", "b", "c"])), Skip)
 
 
+async def test_a_known_line_moves_at_once_out_of_a_prompt_that_is_otherwise_new():
+    desk = await Desk().taught()
+    step = await desk.send(desk.ask(["a"], rest="Another program.\nOf another length.\nBegin."))
+    assert isinstance(step, Edit)
+    other = await desk.restarted().send(
+        desk.ask(["a", "b", "c"], rest="Another program.\nOf another length.\nBegin.")
+    )
+    assert messages(other)[:2] == messages(step)
+
+
+async def test_a_line_of_other_words_is_not_taken_for_a_known_one():
+    desk = await Desk().taught()
+    step = await desk.send(desk.ask(["a"], "Deadline of the order: {}", rest="Another program."))
+    assert isinstance(step, Skip)
+
+
 async def test_a_clock_that_jumps_back_changes_nothing():
     desk = await Desk().taught()
     first = messages(await desk.send(desk.ask(["a"])))
