@@ -36,7 +36,7 @@ _MARKS = {
 }
 _SLOTS = 4  # marks that Anthropic takes
 _EXPLICIT = "prompt_cache_options", b'{"mode":"explicit"}'
-_TRAFFIC = 256 * 1024  # bytes that one (tenant, route, model) may take with what it watches
+_TRAFFIC = 16 * 1024  # bytes that one (tenant, route, model) may take with what it watches
 
 
 class _Memo(msgspec.Struct, frozen=True, gc=False):

@@ -139,26 +139,15 @@ class VolatileLines(Base):
                     return f"but it {reason}"
                 kept = State(seen.template, view.now, ())
             else:
-                earlier = None if found.follows else found.earlier
-                entry = await view.store.get(earlier) if earlier is not None else None
-                kept = read_state(entry) or self._begun(seen, view.now)
+                if found.follows or found.earlier is None:
+                    return _UNEDITED
+                kept = read_state(await view.store.get(found.earlier))
                 if kept is None:
                     return _UNEDITED
             kept = _reminded(kept, found.last, lines, view.now)
         if kept.template != seen.template and not _fits(kept.template, seen.prompt):
             return "the system prompt has changed"
         return kept
-
-    def _begun(self, seen: _Observed, now: float) -> State | None:
-        """Where to begin in the middle of a conversation that was sent as it came.
-
-        Nothing is lost by it where the line has changed with every request, so that no turn
-        could be read again anyway.
-        """
-        template = seen.template
-        if template is None or not self._learner.each(seen.slot, template.indexes()):
-            return None
-        return State(template, now, ())
 
     def _told(
         self, call: Call, view: View, seen: _Observed, found: Turns | None, why: str = ""

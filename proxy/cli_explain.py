@@ -72,14 +72,14 @@ def table(plan: dict[str, Any]) -> Table:
     for heading in ("policy", "decision", "why", "effect", "mode", "tokens", "ms"):
         shown.add_column(heading)
     for step in plan["steps"]:
-        tokens = step.get("tokens")
+        tokens = step.get("tokens") or {}
         shown.add_row(
             step["policy"],
             step["decision"],
             step["why"],
             str(step.get("effect", "")),
             step["mode"],
-            f"{tokens['before']} -> {tokens['after']}" if tokens else "",
+            f"{tokens['before']} -> {tokens['after']}" if tokens.get("before") else "",
             f"{step['ms']:.2f}",
         )
     return shown

@@ -98,12 +98,29 @@ class Engine:
         if final is not None or (watched is call and not pipeline.restless):
             watched = None
         if watched is not None and (why := await self._refusal(call, watched)):
-            rows = [_guarded(row) for row in rows]
-            edited = msgspec.structs.replace(call, backends=edited.backends)
+            rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
         terms, name = self._terms(edited), pipeline.name
         return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms)
+
+    async def _unedited(
+        self,
+        call: Call,
+        pipeline: Pipeline,
+        rows: list[Row],
+        without: frozenset[str],
+        *,
+        holdout: bool,
+    ) -> tuple[list[Row], Call]:
+        """The same without the edits of what the model reads; cache marks are set anew."""
+        gone = frozenset(row.policy for row in rows if row.applied and _rewrites(row.step))
+        left, _, edited = await self._fold(call, pipeline, without | gone, holdout=holdout)
+        kept = [
+            _guarded(old) if old.policy in gone else new
+            for old, new in zip(rows, left, strict=False)
+        ]
+        return kept, edited
 
     async def _fold(
         self, call: Call, pipeline: Pipeline, without: frozenset[str], *, holdout: bool
@@ -207,14 +224,16 @@ _WHY = {"bypass": "bypassed by request", "error": "what it decided could not be 
 def _rewritten(call: Call, rows: list[Row]) -> Call:
     """The call after the last edit that changes what the model reads."""
     for row in reversed(rows):
-        if row.applied and isinstance(row.step, Edit) and row.step.effect in _REWRITING:
+        if row.applied and isinstance(row.step, Edit) and _rewrites(row.step):
             return msgspec.structs.replace(call, body=row.step.body)
     return call
 
 
+def _rewrites(step: Step) -> bool:
+    return isinstance(step, Edit) and step.effect in _REWRITING
+
+
 def _guarded(row: Row) -> Row:
-    if not (row.applied and isinstance(row.step, Edit)):
-        return row
     return msgspec.structs.replace(row, applied=False, mode="guarded")
 
 

@@ -31,6 +31,8 @@ from proxy.wire.complete import Finding
 from proxy.wire.error_form import error_event
 from proxy.wire.replay import CannotRender, render
 
+_settling: set[asyncio.Task[None]] = set()  # of exchanges whose client has gone
+
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
 
 
@@ -188,10 +190,13 @@ class Exchange:
         await reply.chunks.aclose()
         engine, pipeline = self._lane.engine, self._lane.pipeline
         told = Outcome(reply.status, reply.backend, revoked=found.fields)
-        await engine.revoke(self._plan, pipeline, found.policy, told)
+        before = self._plan
         self._plan = await engine.plan(self._call, pipeline, frozenset({found.policy}))
         call = self._plan.call
-        return await self._lane.chain(call.backends).send(call)
+        reply = await self._lane.chain(call.backends).send(call)
+        if reply.status < 400:  # it was the field indeed
+            await engine.revoke(before, pipeline, found.policy, told)
+        return reply
 
     async def _relay(self, reply: Reply) -> None:
         """Pass chunks on as they come."""
@@ -253,6 +258,11 @@ class Exchange:
             usage, texts = finding.usage, finding.text
         outcome = self._outcome(CLIENT_GONE, usage, "client_gone", None)
         self._lane.books.close(self._plan, outcome, texts)
+        if self._reply is not None:  # it was sent, so policies must remember how
+            settled = self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
+            task = asyncio.get_running_loop().create_task(settled)
+            _settling.add(task)
+            task.add_done_callback(_settling.discard)
 
     def _close(self, status: int, usage: Usage | None = None, error: str | None = None) -> None:
         self._lane.books.close(self._plan, self._outcome(status, usage, error, None), [])

@@ -10,8 +10,8 @@ from policies.base.call import Call
 def conversation(call: Call) -> bytes:
     """Eight bytes that are the same for all turns of a conversation.
 
-    It is known by the session header, or else by its tenant and its messages up to the first
-    of the user.
+    It is known by the session header, or else by its tenant and the first message of the user:
+    system prompts may hold the time.
     """
     named = f"{call.tenant}\0{call.controls.session or _opening(call)}"
     return blake2b(named.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -27,7 +27,7 @@ def _opening(call: Call) -> str:
     messages = doc.get("messages") or doc.get("input") or doc.get("prompt")
     if not isinstance(messages, list):
         return repr(messages)
-    for index, message in enumerate(messages):
+    for message in messages:
         if isinstance(message, dict) and message.get("role") == "user":
-            return repr(messages[: index + 1])
+            return repr(message)
     return repr(messages)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-
 import msgspec
 
 from policies.base.plan import Plan
@@ -48,14 +46,24 @@ async def _read(reply: Reply) -> bytes:
         if size > _LONGEST:
             break
     read = b"".join(parts)
-    reply.chunks = _again(read, reply.chunks)
+    reply.chunks = _Again(read, reply.chunks)
     return read
 
 
-async def _again(read: bytes, rest: Chunks) -> AsyncGenerator[bytes]:
-    try:
-        yield read
-        async for chunk in rest:
-            yield chunk
-    finally:
-        await rest.aclose()
+class _Again:
+    """What was read of a body, and then the rest of it."""
+
+    def __init__(self, read: bytes, rest: Chunks) -> None:
+        self._read: bytes | None = read
+        self._rest = rest
+
+    def __aiter__(self) -> _Again:
+        return self
+
+    async def __anext__(self) -> bytes:
+        read, self._read = self._read, None
+        return await self._rest.__anext__() if read is None else read
+
+    async def aclose(self) -> None:
+        """Give up what has not arrived yet."""
+        await self._rest.aclose()

@@ -22,7 +22,7 @@ from policies.base.spans import Path
 Place = Literal["tools", "system", "message"]
 
 _PIECE = 2048  # bytes of a completion prompt in one block, up to twice that to end a line
-_REMEMBERED = 8192  # messages of either generation whose blocks are kept at hand, 4 MB or so
+_REMEMBERED = 8192  # blocks of either generation that are kept at hand, 4 MB or so
 _NONE = Raw(b"null")
 _ABSENT = Raw(b"")
 
@@ -155,7 +155,7 @@ class _Chain:
         found = _memo.get(key)
         if found is None:
             found = tuple(self._blocks(place, read(self.dialect, raw), at))
-            _memo.put(key, found)
+            _memo.put(key, found, len(found))
         if found:
             self.last = found[-1].chain
             self.opened = self.opened or found[-1].place == "message"

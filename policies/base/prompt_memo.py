@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class Memo(Generic[K, V]):
-    """Two generations of `limit` entries: once the younger is full, the older is forgotten.
+    """Two generations of `limit` in size: once the younger is full, the older is forgotten.
 
     `young` may be looked into first; what is only in the older one `get` makes young again.
     """
@@ -18,6 +18,7 @@ class Memo(Generic[K, V]):
         self.young: dict[K, V] = {}
         self._old: dict[K, V] = {}
         self._limit = limit
+        self._size = 0
 
     def get(self, key: K) -> V | None:
         """The value; None where there is none."""
@@ -25,11 +26,13 @@ class Memo(Generic[K, V]):
         if found is None:
             found = self._old.get(key)
             if found is not None:
-                self.put(key, found)
+                self.put(key, found, 1)
         return found
 
-    def put(self, key: K, value: V) -> None:
-        """Remember a value."""
-        if len(self.young) >= self._limit:
+    def put(self, key: K, value: V, size: int) -> None:
+        """Remember a value, which counts for `size`."""
+        if self._size >= self._limit:
             self._old, self.young = self.young, {}
+            self._size = 0
         self.young[key] = value
+        self._size += max(1, size)

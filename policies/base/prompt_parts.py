@@ -156,7 +156,8 @@ def message(dialect: Dialect, raw: Raw) -> Sequence[Part]:
     head = (b"message", *rest)
     parts: list[Part] = []
     if content[:1] == b'"':
-        markable = role != b'"assistant"'  # a reply is sent back as it was received
+        # A reply is sent back as it was received, and a function's result is always a text.
+        markable = role not in (b'"assistant"', b'"function"')
         plain = _text(head, content, ("content",), markable=markable)
         parts.append(msgspec.structs.replace(plain, offset=_offset(bytes(raw), content)))
     elif content[:1] == b"[":

@@ -10,6 +10,11 @@ from policies.base.call import Call, Dialect
 from policies.base.terms import Terms
 
 _OPENAI = (Dialect.CHAT, Dialect.RESPONSES)
+# Hosts that speak OpenAI's language, and are not its double where caching is concerned.
+_FOREIGN = (
+    *("openrouter.ai", "mistral.ai", "x.ai", "fireworks.ai", "groq.com", "together.xyz"),
+    *("together.ai", "deepseek.com", "googleapis.com"),
+)
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +42,8 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 def accepted(call: Call, terms: Terms) -> Accepted:
     """By the kind of the backend, its host and the model's rule."""
     host, kind = terms.host, terms.backend
+    if any(_at(host, domain) for domain in _FOREIGN):
+        return _others(call, terms)
     if kind == "vllm":
         return Accepted(salt="cache_salt")
     if kind == "simulated":

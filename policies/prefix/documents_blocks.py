@@ -69,7 +69,7 @@ def _xml(text: str) -> list[Document]:
 
 def _numbered(text: str) -> list[Document]:
     matches = list(_LABELLED.finditer(text))
-    numbers = [int(match["long"] or match["short"]) for match in matches]
+    numbers = [int((match["long"] or match["short"])[:6]) for match in matches]
     if len(matches) < 2 or numbers != list(range(1, len(numbers) + 1)):
         return []
     found: list[Document] = []

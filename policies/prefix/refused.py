@@ -8,6 +8,7 @@ from policies.base.call import Call
 from policies.base.ports import Entry, Reader, Store
 
 _FRESH = 60.0  # seconds until another worker's findings are looked for
+_KEPT = 7 * 86400.0  # seconds: upstreams learn too
 _REMEMBERED = 1024
 
 Key = tuple[str, str, str]
@@ -35,7 +36,7 @@ class Refused:
         known = self._known.get(key, (frozenset(), 0.0))
         found = known[0] | frozenset(names) | _names(await store.get(_name(key)))
         self._keep(key, found, known[1])
-        await store.put(_name(key), ",".join(sorted(found)).encode(), 0, call.model)
+        await store.put(_name(key), ",".join(sorted(found)).encode(), _KEPT, call.model)
 
     def _keep(self, key: Key, names: frozenset[str], now: float) -> None:
         if len(self._known) >= _REMEMBERED:

@@ -22,6 +22,7 @@ _KNOWN = re.compile(
     r"|(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,})"
 )
 WORD = re.compile(r"""[^\s=:,;()<>\[\]{}"'`]+""")
+_LOOKED_AT = 400  # characters of a line: the pattern is slow on odd ones
 _SAMPLES = 3  # of a line with a value of known form
 _UNKNOWN_SAMPLES = 5  # of any other
 _ALWAYS = 0.9  # share of samples in which the value is new
@@ -76,7 +77,7 @@ class _Varying:
         if not fresh:
             return
         self.recent.append(value)
-        self.known = self.known and _KNOWN.search(line) is not None
+        self.known = self.known and _KNOWN.search(line[:_LOOKED_AT]) is not None
         words = [hash(word) for word in WORD.findall(line)]
         if self.words is None:
             self.head = self.tail = len(words)
@@ -85,13 +86,11 @@ class _Varying:
         self.tail = min(self.tail, _common(old[::-1], words[::-1]))
         self.words = words
 
-    def within(self) -> bool:
-        """With every request."""
-        return self.all.always(_SAMPLES if self.known else _UNKNOWN_SAMPLES)
-
     def changes(self) -> bool:
         """With every request, or, where its form is known, with every conversation."""
-        return self.within() or (self.known and self.openings.always(_SAMPLES))
+        if self.known:
+            return self.all.always(_SAMPLES) or self.openings.always(_SAMPLES)
+        return self.all.always(_UNKNOWN_SAMPLES)
 
 
 class _Skeleton:
@@ -163,12 +162,6 @@ class Learner:
         known = [skeleton, *known[: _SKELETONS - 1]]
         self._skeletons.put(scope, known, sum(40 * len(each.hashes) for each in known))
         return skeleton.moved()
-
-    def each(self, scope: Hashable, indexes: Sequence[int]) -> bool:
-        """Whether these lines change within conversations too, not only between them."""
-        known = self._skeletons.get(scope)
-        lines = [known[0].varying.get(index) for index in indexes] if known else []
-        return bool(lines) and all(line is not None and line.within() for line in lines)
 
     def again(self, scope: Hashable, *, opening: bool) -> None:
         """Learn that the latest prompt of a scope has come again."""

@@ -357,5 +357,5 @@ async def test_memory_is_shared_by_all_traffic():
     for number in range(3000):
         one = chat([{"role": "user", "content": f"{number}"}], model=f"m{number}", tools=TOOLS)
         await answered(policy, one, GPT, 1e9 + number)
-    assert len(policy._traffic) < 10
+    assert len(policy._traffic) < 20
     assert len(policy._forest) * 400 < 1_000_000

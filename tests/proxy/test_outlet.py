@@ -66,7 +66,9 @@ async def test_much_is_not_held():
     assert len(wire.writes) == 1
 
 
-@given(st.lists(st.tuples(st.sampled_from(["hold", "write", "both", "turn"]), st.binary(min_size=1))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["hold", "write", "both", "turn"]), st.binary(min_size=1)))
+)
 def test_bytes_keep_their_order_however_they_are_written(steps):
     async def run():
         wire = Wire()

@@ -1,0 +1,126 @@
+"""Compression under Penstock: tokens and time by kind of content, Headroom beside it.
+
+    python benchmarks/compression.py [LOG…]
+
+Tokens are o200k. Logs are those named, else those of this machine with 1,000 lines or more; of each
+the first 1,000 are taken. Seconds are of a process's own time, at first sight, the tokens that
+choosing counts included. `scripts/bench-peers` installs Headroom. Exit code 0: every bar met; 1: a
+bar was missed or the measurement failed; 2: no data.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from compression_costs import measured
+from compression_peers import MODES, headroom
+from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
+from overhead_process import BenchError
+from prefix_bars import Bar, table
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from proxy.tiktoken_tables import encoding
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+OURS = "penstock"
+SHARES = {TAU: 0.76, REPOS: 0.66, HOOKS: 0.85}
+Found = dict[str, dict[str, Result]]
+
+
+def contents(texts: dict[str, list[str]], count: Count, folder: Path) -> Found:
+    """What becomes of each set, by who did it."""
+    found: Found = {}
+    for name, payloads in texts.items():
+        found[name] = {OURS: penstock(payloads, count)}
+        for peer, mode in MODES.items():
+            try:
+                found[name][peer] = headroom(payloads, mode, count, folder)
+            except BenchError as error:
+                print(f"compression: {error}", file=sys.stderr)
+    return found
+
+
+def content_bars(found: Found) -> list[Bar]:
+    """Tokens, inverses and speed."""
+    ours = {name: by[OURS] for name, by in found.items()}
+    bars = [
+        Bar(f"{name}: tokens left", ours[name].share, "<=", SHARES[name], "x") for name in SHARES
+    ]
+    if LOGS in ours:
+        bars.append(Bar("system logs, median: tokens left", ours[LOGS].median, "<=", 0.60, "x"))
+    broken = sum(result.broken for result in ours.values())
+    bars.append(Bar("payloads that do not come back", broken, "<=", 0, ""))
+    for name, result in ours.items():
+        bars.append(Bar(f"{name}: first sight", result.speed, ">=", 10, "MB/s"))
+        bars.append(Bar(f"{name}: first sight, 100k tokens, p50", result.pace, "<=", 10, "ms"))
+    return bars
+
+
+def conversation_bars(data: Path, folder: Path, payloads: list[str], count: Count) -> list[Bar]:
+    """Cost, prefixes and warm plans."""
+    costs, violations, warm = measured(data, folder, payloads, count)
+    bars = [
+        Bar(f"tau_airline, {model}: input cost over that without", cost, "<=", 0.96, "x")
+        for model, cost in costs.items()
+    ]
+    bars.append(Bar("prefix violations, all traces", violations, "<=", 0, ""))
+    bars.append(Bar("100 KB, 60 messages, memoised", warm, "<=", 0.2, "ms"))
+    return bars
+
+
+def shown(found: Found) -> Table:
+    """One line for each set and who did it."""
+    made = Table(title="By content", title_justify="left", box=SIMPLE_HEAD)
+    for head in ("payloads", "n", "by", "tokens", "left", "median", "MB/s"):
+        made.add_column(head, justify="left" if head in ("payloads", "by") else "right")
+    for name, by in found.items():
+        for who, result in by.items():
+            cells = (f"{sum(result.before):,}", f"{result.share:.3f}", f"{result.median:.3f}")
+            made.add_row(name, str(len(result.before)), who, *cells, f"{result.speed:.2f}")
+    return made
+
+
+def main() -> int:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=os.environ.get("PENSTOCK_DATA") or DATA)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("logs", nargs="*", type=Path, help="logs to take")
+    options = parser.parse_args()
+    data = Path(options.data)
+    if not (data / "traces").is_dir():
+        print(f"there are no traces in {data}: name them with --data", file=sys.stderr)
+        return 2
+    try:
+        with tempfile.TemporaryDirectory(prefix="compression-") as work:
+            folder = Path(work)
+            vocabulary = encoding("o200k_base", folder)
+
+            def count(text: str) -> int:
+                return len(vocabulary.encode_ordinary(text))
+
+            texts = sets(data, options.logs or system_logs())
+            found = contents(texts, count, folder)
+            bars = content_bars(found) + conversation_bars(data, folder, texts[TAU], count)
+    except (BenchError, OSError, subprocess.SubprocessError) as error:
+        print(f"compression: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps([bar.as_dict() for bar in bars], indent=2))
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=140)
+        console.print(shown(found))
+        titled = table(bars)
+        titled.title = "Compression"
+        console.print(titled)
+    return int(any(not bar.met for bar in bars))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The same payloads through Headroom, installed by `scripts/bench-peers`, offline."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from compression_sets import Count, Result
+from overhead_process import BenchError
+
+from proxy.tiktoken_tables import TABLES, unpack
+
+HERE = Path(__file__).resolve().parent
+PYTHON = HERE.parent / ".bench/headroom/bin/python"
+MODES = {"Headroom lossless": "agent", "Headroom default": ""}
+
+
+def headroom(texts: Sequence[str], mode: str, count: Count, folder: Path) -> Result:
+    """Each payload as the result of one tool call. Raises `BenchError`."""
+    if not PYTHON.exists():
+        raise BenchError("Headroom is not installed; run scripts/bench-peers")
+    for name in TABLES:
+        unpack(name, folder)
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "HEADROOM_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "TIKTOKEN_CACHE_DIR": str(folder),
+    }
+    command = [str(PYTHON), str(HERE / "compression_peer_headroom.py"), mode]
+    asked = "".join(json.dumps(text) + "\n" for text in texts)
+    done = subprocess.run(
+        command, input=asked, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        raise BenchError(f"Headroom failed: {done.stderr[-500:]}")
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    if len(answers) != len(texts):
+        raise BenchError("Headroom did not answer for every payload")
+    found = Result(sum(len(text.encode()) for text in texts))
+    for text, (short, seconds) in zip(texts, answers, strict=True):
+        found.before.append(count(text))
+        found.after.append(count(short))
+        found.seconds.append(seconds)
+    return found

@@ -1,0 +1,121 @@
+"""The payloads that compression is measured on, and what becomes of them."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from policies.compress import json_compact
+from policies.compress.json_exact import minified
+from policies.compress.lossless_forms import Form, Rules, form
+from policies.compress.text_choice import choose, decode, normal
+from policies.compress_lossless import Lossless
+
+TAU, REPOS, HOOKS, LOGS = "tau_airline tool results", "github_repos", "github_webhooks", "logs"
+LINES = 1000  # of a system's log
+_SHORT = 1000  # bytes: shorter logs are left out
+Count = Callable[[str], int]
+
+
+@dataclass
+class Result:
+    """A set's payloads: bytes, tokens before and after, seconds, and which do not come back."""
+
+    size: int = 0
+    before: list[int] = field(default_factory=list)
+    after: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    broken: int = 0
+
+    @property
+    def share(self) -> float:
+        """Tokens that are left, of all."""
+        return sum(self.after) / sum(self.before)
+
+    @property
+    def median(self) -> float:
+        """The same of the payload in the middle."""
+        return median(a / b for a, b in zip(self.after, self.before, strict=True) if b)
+
+    @property
+    def speed(self) -> float:
+        """Megabytes a second."""
+        return self.size / 1e6 / max(sum(self.seconds), 1e-9)
+
+    @property
+    def pace(self) -> float:
+        """Milliseconds per 100,000 tokens of the payload in the middle."""
+        pairs = zip(self.seconds, self.before, strict=True)
+        return 1e8 * median(seconds / tokens for seconds, tokens in pairs if tokens)
+
+
+def sets(data: Path, logs: Sequence[Path]) -> dict[str, list[str]]:
+    """Payloads by the name of their set: compact JSON, and what else is there as it came."""
+    messages = [m for row in rows(data / "traces/tau_airline.jsonl.gz") for m in row["messages"]]
+    hooks = rows(data / "json/github_webhooks.jsonl.gz")
+    found = {
+        TAU: [m["content"] for m in messages if m["role"] == "tool"],
+        REPOS: [_compact(json.loads((data / "json/github_repos.json").read_text()))],
+        HOOKS: [_compact(row["payload"]) for row in hooks],
+    }
+    texts = list(map(_first_lines, logs))
+    return {**found, LOGS: texts} if texts else found
+
+
+def system_logs() -> list[Path]:
+    """Logs of this machine with as many lines as are taken."""
+    found = [path for path in sorted(Path("/var/log").rglob("*.log")) if _readable(path)]
+    return [path for path in found if path.read_bytes().count(b"\n") >= LINES]
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return path.stat().st_size > _SHORT
+    except OSError:
+        return False
+
+
+def _first_lines(path: Path) -> str:
+    text = path.read_bytes().decode(errors="replace")
+    return "\n".join(text.split("\n", LINES)[:LINES]) + "\n"
+
+
+def rows(path: Path) -> list[Any]:
+    """All rows of a gzipped file of JSON lines."""
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def _compact(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def penstock(texts: Sequence[str], count: Count) -> Result:
+    """Each payload by `compress.lossless` at its defaults, read back and compared."""
+    settings = Lossless.Settings()
+    rules = Rules(settings.min_tokens, settings.min_gain)
+    found = Result()
+    for text in texts:
+        begun = time.process_time()
+        made = form(text, count, rules, pasted=False)
+        found.seconds.append(time.process_time() - begun)
+        found.size += len(text.encode())
+        found.before.append(count(text))
+        found.after.append(count(text if made.text is None else made.text))
+        found.broken += not comes_back(text, made, count)
+    return found
+
+
+def comes_back(text: str, made: Form, count: Count) -> bool:
+    """Whether the decoders restore the JSON, or the normal form of other text."""
+    if made.text is None:
+        return True
+    exact = minified(text)
+    if exact is not None:
+        return json_compact.decode(made.text) == exact
+    chosen = choose(text, count)
+    return chosen.text == made.text and decode(chosen) == normal(text)

@@ -1,0 +1,1 @@
+"""What the compression policies are made of."""

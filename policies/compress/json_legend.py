@@ -1,0 +1,108 @@
+"""A legend: texts that recur, named once at the top and by `$1`, `$2`, … from there on.
+
+    $1=https://example.org/users/ann
+    {url:$1 html_url:$1/home}
+
+It works on text alone: the reader puts the named text wherever the name stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from heapq import nlargest
+
+_NAMES = "123456789abcdefghijklmnopqrstuvwxyz"
+_MARKS = "$^%"
+_USED = {mark: re.compile(rf"{re.escape(mark)}[0-9a-z]").search for mark in _MARKS}
+_LONGEST = 1 << 28  # characters that a text may grow to
+_LONG = 12  # characters of a word that is looked at
+_SHORTEST = 8  # characters of an entry
+_WORTH = 24  # characters that an entry must spare, roughly, to be counted
+_MOST = 256  # characters of it that are looked at
+_TIMES = 64  # how often a value is taken to recur at most
+_FINALISTS = 16  # texts that are counted
+_ENTRY = 3  # tokens of an entry beside its text: the mark, the name, `=` and the line end
+_USE = 2  # tokens of a mark and a name
+
+_entry = re.compile(rf"([{re.escape(_MARKS)}])([{_NAMES}])=([^\n]+)\n").match
+
+
+def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
+    """The text with the legend that spares most tokens; as it came where none does.
+
+    `objects`: texts that may recur, with how often they were seen.
+    """
+    mark = next((mark for mark, used in _USED.items() if not used(text)), None)
+    if mark is None:
+        return text
+    legend = _Legend(text, mark, count)
+    whole = [(len(found), found) for found, seen in objects.items() if seen > 1]
+    legend.name([found for _, found in nlargest(_FINALISTS, whole)])
+    legend.name(_recurring(legend.text))
+    return legend.text
+
+
+def expand(text: str) -> str:
+    """The inverse of `add`. Raises `ValueError` when the text grows beyond reason."""
+    while found := _entry(text):
+        mark, key, named = found.groups()
+        rest = text[found.end() :]
+        uses = rest.count(mark + key)
+        if len(rest) + uses * len(named) > _LONGEST:
+            raise ValueError("the legend stands for too long a text")
+        text = rest.replace(mark + key, named)
+    return text
+
+
+class _Legend:
+    """A text whose legend grows at the top, each entry in terms of those above it."""
+
+    def __init__(self, text: str, mark: str, count: Callable[[str], int]) -> None:
+        self.text = text
+        self._mark = mark
+        self._count = count
+        self._names = iter(_NAMES)
+
+    def name(self, candidates: list[str]) -> None:
+        """Name those that spare tokens, in the order given."""
+        known: list[tuple[str, str]] = []
+        for found in candidates:
+            named = found
+            for text, key in known:
+                named = named.replace(text, key)
+            uses = self.text.count(named)
+            if uses < 2 or len(named) < _SHORTEST:
+                continue
+            if (uses - 1) * self._count(named) <= uses * _USE + _ENTRY:
+                continue
+            key = next(self._names, "")
+            if not key:
+                return
+            known.append((named, self._mark + key))
+            self.text = f"{self._mark}{key}={named}\n" + self.text.replace(named, self._mark + key)
+
+
+def _recurring(text: str) -> list[str]:
+    """Beginnings of addresses, and long values, that recur: those first that spare most."""
+    parts: list[str] = []
+    words = text.replace("{", " ").replace("[", " ").replace('"', " ")
+    for word, times in Counter(words.split()).items():
+        if len(word) < _LONG or (times < 2 and "://" not in word):
+            continue
+        _, _, value = word.partition(":")
+        value = (word if not value or value.startswith("//") else value)[:_MOST].rstrip("}],")
+        if len(value) < _LONG:
+            continue
+        parts += [value] * min(times, _TIMES)
+        at = value.find("/", value.find("://") + 3)
+        while at > 0:
+            parts.append(value[:at])
+            at = value.find("/", at + 1)
+    spared = [
+        (gain, part)
+        for part, seen in Counter(parts).items()
+        if seen > 1 and (gain := (seen - 1) * len(part)) >= _WORTH
+    ]
+    return [part for _, part in nlargest(_FINALISTS, spared)]

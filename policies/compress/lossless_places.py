@@ -1,0 +1,226 @@
+"""Where a request's tool results stand, and how other texts are put in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from policies.base.call import Dialect
+from policies.base.canonical import every_key_once
+from policies.base.errors import MalformedBody
+from policies.base.spans import Path, splice
+
+_LISTS = {
+    Dialect.CHAT: b'"messages"',
+    Dialect.MESSAGES: b'"messages"',
+    Dialect.RESPONSES: b'"input"',
+}
+_MARKS = (b"cache_control", b"prompt_cache_breakpoint")  # keys by which clients mark
+_KEYS = tuple(b'"%b"' % mark for mark in _MARKS)
+LONGEST = 2_000_000  # bytes of a message; longer ones are left alone
+_TRIES = 8  # places where a list's name stands that are looked at
+
+# What the text of a message with a tool's result holds, and never a message without one.
+_SIGNS = {
+    Dialect.CHAT: (b'"tool"',),
+    Dialect.MESSAGES: (b'"tool_result"',),
+    Dialect.RESPONSES: (b'"function_call_output"',),
+}
+_USERS = b'"user"'
+_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+_PARTS = frozenset({"text", "input_text"})
+_PART = frozenset({"type", "text"})
+_opening = re.compile(rb"\s*:\s*\[\s*")
+_between = re.compile(rb"\s*,\s*")
+_closing = re.compile(rb"\s*\]")
+
+
+class _Top(msgspec.Struct, gc=False):
+    """What is needed of a request."""
+
+    messages: list[msgspec.Raw] | None = None
+    input: list[msgspec.Raw] | str | None = None
+    cache_control: dict[str, msgspec.Raw] | None = None
+
+
+_top = msgspec.json.Decoder(_Top).decode
+
+
+class Message(NamedTuple):
+    """The JSON text of a message and where it begins in that of the request."""
+
+    raw: bytes
+    start: int
+
+
+class Listing(NamedTuple):
+    """The JSON texts of all messages, and where each begins."""
+
+    raws: Sequence[bytes]
+    starts: Sequence[int]
+    free: int = 0  # the first after the last that the client has set a cache mark on
+
+    def holding(self, wanted: Sequence[bytes]) -> list[Message]:
+        """The free messages in whose text any of `wanted` is, unless they are very long."""
+        pairs = zip(self.raws[self.free :], self.starts[self.free :], strict=True)
+        if len(wanted) == 1:  # as nearly always, and it is asked of every message every turn
+            sign = wanted[0]
+            found = [Message(raw, start) for raw, start in pairs if sign in raw]
+        else:
+            found = [Message(raw, start) for raw, start in pairs if has(raw, wanted)]
+        if any(len(message.raw) > LONGEST for message in found):
+            return [message for message in found if len(message.raw) <= LONGEST]
+        return found
+
+
+class Spot(NamedTuple):
+    """A text that may change; `pasted`: by a user."""
+
+    path: Path
+    text: str
+    pasted: bool
+
+
+def signs(dialect: Dialect, *, pasted: bool) -> tuple[bytes, ...]:
+    """What to look for in a message: without any of it there is nothing to change."""
+    found = _SIGNS.get(dialect, ())
+    return (*found, _USERS) if pasted and found else found
+
+
+def has(text: bytes, wanted: Sequence[bytes]) -> bool:
+    """Whether any of `wanted` is in the text."""
+    return any(sign in text for sign in wanted)
+
+
+def listing(dialect: Dialect, raw: bytes) -> Listing | None:
+    """The messages of a request; None where the text leaves any doubt of where they are.
+
+    None of them, too, where the client lets the provider mark the end of the prompt.
+    """
+    name = _LISTS[dialect]
+    try:
+        top = _top(raw)
+        found = top.input if name == b'"input"' else top.messages
+        if top.cache_control is not None or not isinstance(found, list) or not found:
+            return Listing((), ())
+        start = _start(name, raw)
+    except _MALFORMED:
+        return None
+    return None if start is None else _placed(raw, [bytes(each) for each in found], start)
+
+
+def _start(name: bytes, raw: bytes) -> int | None:
+    """Where the list of that name begins, at the top level."""
+    at = -1
+    for _ in range(_TRIES):
+        at = raw.find(name, at + 1)
+        if at < 0:
+            return None
+        try:
+            _top(raw[:at] + name + b":[]}")
+        except _MALFORMED:  # what comes before is not whole: it is the name of something within
+            continue
+        opening = _opening.match(raw, at + len(name))
+        return opening.end() if opening else None
+    return None
+
+
+def _placed(raw: bytes, texts: Sequence[bytes], start: int) -> Listing | None:
+    """Where these texts stand, one after the other from `start`; None if they do not."""
+    gap = _gap(raw, start + len(texts[0])) if len(texts) > 1 else b""
+    starts = [start]  # most clients put the same bytes between all of them
+    for text in texts[:-1]:
+        starts.append(starts[-1] + len(text) + len(gap))
+    if not all(map(raw.startswith, texts, starts)):
+        starts = [start]
+        for text in texts[:-1]:
+            end = starts[-1] + len(text)
+            starts.append(end + len(_gap(raw, end)))
+        if not all(map(raw.startswith, texts, starts)):
+            return None
+    if not _closing.match(raw, starts[-1] + len(texts[-1])):
+        return None
+    return Listing(texts, starts, _free(raw, texts))
+
+
+def _gap(raw: bytes, at: int) -> bytes:
+    """What stands between a message that ends at `at` and the next."""
+    found = _between.match(raw, at)
+    return found[0] if found else b""
+
+
+def _free(raw: bytes, texts: Sequence[bytes]) -> int:
+    """The first message after the last with a mark."""
+    if has(raw, _MARKS):  # found faster without the quotes
+        for index in range(len(texts) - 1, -1, -1):
+            if has(texts[index], _KEYS):
+                return index + 1
+    return 0
+
+
+def spots(dialect: Dialect, raw: bytes, *, pasted: bool) -> list[Spot]:
+    """The texts of a message that may change; none where it has an odd shape."""
+    try:
+        found = list(_spots(dialect, msgspec.json.decode(raw), pasted=pasted))
+        return found if found and every_key_once(raw) else []
+    except (MalformedBody, *_MALFORMED):
+        return []
+
+
+def _spots(dialect: Dialect, message: Any, *, pasted: bool) -> Iterator[Spot]:
+    if not isinstance(message, dict):
+        return
+    role = message.get("role")
+    content = message.get("content")
+    if dialect is Dialect.RESPONSES and message.get("type") == "function_call_output":
+        yield from _texts(message.get("output"), ("output",), pasted=False)
+    elif dialect is Dialect.CHAT and role == "tool":
+        yield from _texts(content, ("content",), pasted=False)
+    elif role == "user" and message.get("type", "message") == "message":
+        if pasted:
+            yield from _texts(content, ("content",), pasted=True)
+        if dialect is Dialect.MESSAGES and isinstance(content, list):
+            for index, part in enumerate(content):
+                if isinstance(part, dict) and part.get("type") == "tool_result":
+                    path = ("content", index, "content")
+                    yield from _texts(part.get("content"), path, pasted=False)
+
+
+def _texts(content: Any, path: Path, *, pasted: bool) -> Iterator[Spot]:
+    """A string, or the plain text parts of a list."""
+    if isinstance(content, str):
+        yield Spot(path, content, pasted)
+    elif isinstance(content, list):
+        for index, part in enumerate(content):
+            if (
+                isinstance(part, dict)
+                and part.keys() == _PART
+                and part["type"] in _PARTS
+                and isinstance(part["text"], str)
+            ):
+                yield Spot((*path, index, "text"), part["text"], pasted)
+
+
+def replaced(raw: bytes, texts: Mapping[Path, str]) -> bytes | None:
+    """The message with other texts in these places; None unless all else reads the same."""
+    try:
+        new = splice(raw, texts)
+        doc = msgspec.json.decode(raw)
+        for path, text in texts.items():
+            at = doc
+            for step in path[:-1]:
+                at = at[step]
+            at[path[-1]] = text
+        return new if msgspec.json.decode(new) == doc else None
+    except (KeyError, *_MALFORMED):
+        return None
+
+
+def conversation(listed: Listing) -> bytes:
+    """8 bytes that tell conversations apart by the first message of a user."""
+    first = next((raw for raw in listed.raws if _USERS in raw), b"")
+    return blake2b(first, digest_size=8).digest()

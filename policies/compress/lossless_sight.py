@@ -1,0 +1,214 @@
+"""What is done with texts at first sight: found again in the store, or given a form in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+from time import perf_counter
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from policies.base.call import Call
+from policies.base.ports import Store, View
+from policies.compress.lossless_forms import (
+    UNKNOWN,
+    VERSION,
+    Form,
+    Rules,
+    form,
+    joined,
+    restored,
+    stored,
+)
+from policies.compress.lossless_memory import Generations
+from policies.compress.lossless_places import Message, Spot, replaced, spots
+from policies.compress.lossless_work import Task, Workshop
+
+_INLINE = 64 * 1024  # bytes that may be worked on in the event loop
+_AT_ONCE = 4_000_000  # bytes of messages that one request may have read
+_encode = msgspec.msgpack.Encoder().encode
+T = TypeVar("T")
+
+
+class Sent(NamedTuple):
+    """What a message is sent as: `raw` is None where it stays.
+
+    `results`: how many texts have another form; `before` and `after`: their tokens.
+    `disputed`: in another conversation it may be sent otherwise.
+    """
+
+    raw: bytes | None
+    results: int = 0
+    before: int = 0
+    after: int = 0
+    disputed: bool = False
+
+
+DISPUTED = Sent(None, disputed=True)
+
+
+class Learnt(NamedTuple):
+    """Forms that are not in the store yet, or not for long any more, by their keys."""
+
+    forms: Mapping[bytes, Form]
+
+
+class _Read(NamedTuple):
+    """A message with its texts, and the key of each in the store."""
+
+    message: Message
+    spots: Sequence[Spot]
+    keys: Sequence[bytes]
+
+
+class FirstSight:
+    """Knows the forms of texts in `memory` bytes; those it does not know are made in a thread."""
+
+    def __init__(self, rules: Rules, memory: int, ttl: float, *, pasted: bool) -> None:
+        self._rules = rules
+        self._ttl = ttl
+        self._pasted = pasted
+        self._forms: Generations[tuple[str, bytes], Form] = Generations(memory)
+        self._workshop = Workshop()
+
+    async def look(
+        self, call: Call, view: View, messages: Sequence[Message], here: bytes, until: float
+    ) -> tuple[list[Sent], Learnt | None]:
+        """What each message is sent as in the conversation `here`, and what is to be stored.
+
+        `until` in seconds of `perf_counter`: what has no form by then goes as it came.
+        """
+        size, few = 0, 0
+        for message in messages:
+            size += len(message.raw)
+            few += size <= _AT_ONCE
+        found = await _apart(size, partial(self._read, call, messages[:few]))
+        texts = {
+            key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
+        }
+        known, news = await self._remembered(call, view, texts)
+        wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
+        if wanted:
+            count = view.counter(call.model)
+            tasks = [
+                Task(key, partial(form, spot.text, count, self._rules, pasted=spot.pasted))
+                for key, spot in texts.items()
+                if key in wanted
+            ]
+            late = {key: known[key].without(here) for key in wanted}
+            made = await self._made(call.tenant, tasks, late, until)
+            fresh = {
+                key: joined(made[key], known[key]) if key in made else late[key] for key in wanted
+            }
+            known |= fresh
+            news |= fresh
+            for key, one in fresh.items():
+                self._keep(call.tenant, key, one)
+        size = sum(len(known[key].text or "") for key in texts)
+        sent = await _apart(size, partial(_sent, found, known, here))
+        sent += [DISPUTED] * (len(messages) - few)
+        return sent, Learnt(news) if news else None
+
+    def _read(self, call: Call, messages: Iterable[Message]) -> list[_Read]:
+        """The texts of messages that may change."""
+        rules = (VERSION, *self._rules, call.model)
+        heads = {pasted: _encode((*rules, pasted)) for pasted in (False, True)}
+        found = []
+        for message in messages:
+            fit = len(message.raw) >= self._rules.min_tokens  # a token has a byte at least
+            texts = spots(call.dialect, message.raw, pasted=self._pasted) if fit else []
+            keys = [_key(heads[spot.pasted], spot.text) for spot in texts]
+            found.append(_Read(message, texts, keys))
+        return found
+
+    async def _remembered(
+        self, call: Call, view: View, texts: Iterable[bytes]
+    ) -> tuple[dict[bytes, Form], dict[bytes, Form]]:
+        """What is known of each text, and what of it the store will not keep for long."""
+        old: dict[bytes, Form] = {}
+
+        async def stored_as(key: bytes) -> Form:
+            entry = await view.store.get(key)
+            if entry is None:
+                return UNKNOWN
+            found = restored(entry.value)
+            if 0 < entry.expires < view.now + self._ttl / 2:
+                old[key] = found
+            self._keep(call.tenant, key, found)
+            return found
+
+        at_hand = {key: self._forms.get((call.tenant, key)) for key in texts}
+        asked = [key for key, one in at_hand.items() if one is None]
+        answers = await asyncio.gather(*map(stored_as, asked))
+        known = {key: one for key, one in at_hand.items() if one is not None}
+        return known | dict(zip(asked, answers, strict=True)), old
+
+    async def _made(
+        self, tenant: str, tasks: Sequence[Task], late: Mapping[bytes, Form], until: float
+    ) -> dict[bytes, Form]:
+        """The forms that were made in time."""
+
+        def afterwards(forms: Mapping[bytes, Form]) -> None:
+            for key, one in forms.items():
+                self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
+
+        try:
+            return await self._workshop.made(tasks, until - perf_counter(), afterwards)
+        except asyncio.CancelledError:  # the engine goes on without this policy
+            for key, one in late.items():
+                self._keep(tenant, key, one)
+            raise
+
+    def _keep(self, tenant: str, key: bytes, one: Form) -> None:
+        self._forms.put((tenant, key), one, len(one.text or ""))
+
+    async def store(self, call: Call, learnt: Learnt, store: Store) -> None:
+        """Keep what was learnt, joined to what other workers have stored meanwhile."""
+        for key, one in learnt.forms.items():
+            entry = await store.get(key)
+            latest = joined(one, self._forms.get((call.tenant, key)) or one)
+            if entry is not None:
+                latest = joined(restored(entry.value), latest)
+            await store.put(key, stored(latest), self._ttl, call.model)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._workshop.close()
+
+
+async def _apart(size: int, work: Callable[[], T]) -> T:
+    """The result of `work` on `size` bytes, in a thread where that takes long."""
+    return work() if size <= _INLINE else await asyncio.to_thread(work)
+
+
+def _key(head: bytes, text: str) -> bytes:
+    digest = blake2b(head, digest_size=32)
+    digest.update(text.encode())
+    return digest.digest()
+
+
+def _sent(found: Sequence[_Read], known: Mapping[bytes, Form], here: bytes) -> list[Sent]:
+    """The messages with their texts replaced."""
+    return [_message(each, [known[key] for key in each.keys], here) for each in found]
+
+
+def _message(read: _Read, forms: Sequence[Form], here: bytes) -> Sent:
+    disputed = any(one.late for one in forms)
+    chosen = [
+        (spot.path, one)
+        for spot, one in zip(read.spots, forms, strict=True)
+        if one.text is not None and not one.missed(here)
+    ]
+    new = None
+    if chosen:
+        texts = {path: one.text for path, one in chosen if one.text is not None}
+        new = replaced(read.message.raw, texts)
+    if new is None:
+        return Sent(None, disputed=disputed)
+    before, after = (
+        sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
+    )
+    return Sent(new, len(chosen), before, after, disputed)

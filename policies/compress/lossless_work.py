@@ -1,0 +1,70 @@
+"""Forms made in a thread, as many as there is time for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from policies.compress.lossless_forms import Form
+
+_THREADS = 2
+
+
+class Task(NamedTuple):
+    """One text to work on, by the key that a store has it under. `make` never raises."""
+
+    key: bytes
+    make: Callable[[], Form]
+
+
+class _Job:
+    """Runs tasks in order until it is stopped; the one at hand is still finished."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+        self.stopped = False
+        self.done: dict[bytes, Form] = {}
+
+    def run(self) -> None:
+        for task in self._tasks:
+            if self.stopped:
+                return
+            self.done[task.key] = task.make()
+
+
+class Workshop:
+    """A few threads."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="penstock-compress")
+
+    async def made(
+        self,
+        tasks: Sequence[Task],
+        seconds: float,
+        late: Callable[[Mapping[bytes, Form]], None],
+    ) -> dict[bytes, Form]:
+        """The forms that are there after `seconds` at most, or less when all are.
+
+        `late` is told, on the event loop, of what gets finished afterwards.
+        """
+        job = _Job(tasks)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, job.run)
+        try:
+            await asyncio.wait([running], timeout=max(0.0, seconds))
+        finally:
+            job.stopped = True
+            found = dict(job.done)
+            if not running.done():
+                running.add_done_callback(lambda _: late(_others(job.done, found)))
+        return found
+
+    def close(self) -> None:
+        """End the threads, each after the text at hand."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _others(done: Mapping[bytes, Form], found: Mapping[bytes, Form]) -> dict[bytes, Form]:
+    return {key: form for key, form in done.items() if key not in found}

@@ -1,0 +1,55 @@
+"""The form of a program's output with the fewest tokens, and the way back from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from policies.compress import log_codec, text_items, text_repeats
+from policies.compress.text_measure import Count, tokens
+from policies.compress.text_protected import looks_like_code_or_diff
+from policies.compress.text_screen import screen, shown
+
+_CODECS = {"items": text_items, "log": log_codec, "repeats": text_repeats}
+
+
+class Chosen(NamedTuple):
+    """A text, and the codecs that made it, the first first; `decode` undoes them."""
+
+    text: str
+    codecs: tuple[str, ...]
+
+
+def normal(text: str) -> str:
+    """What a person sees of `text`; of code and diffs, no blank is taken away."""
+    seen = shown(text)
+    return seen if looks_like_code_or_diff(seen) else screen(seen)
+
+
+def choose(text: str, count: Count) -> Chosen:
+    """The shortest by counted tokens; `decode` of it is `normal(text)`, always."""
+    seen = shown(text)
+    if looks_like_code_or_diff(seen):
+        return Chosen(seen, ())
+    seen = screen(seen)
+    forms = [Chosen(seen, ())]
+    repeats = text_repeats.encode(seen, count)
+    if repeats is not None:
+        forms.append(Chosen(repeats, ("repeats",)))
+    items = text_items.encode(seen, count)
+    before = () if items is None else ("items",)
+    log = log_codec.encode(seen if items is None else items, count)
+    if log is not None:
+        again = text_repeats.encode(log, count)
+        after = Chosen(log, ("log",)) if again is None else Chosen(again, ("log", "repeats"))
+        forms.append(after._replace(codecs=(*before, *after.codecs)))
+    if len(forms) == 1:
+        return forms[0]
+    return min(forms, key=lambda form: tokens(form.text, count))
+
+
+def decode(chosen: Chosen) -> str:
+    """The normal form of the text that was chosen for. Raises `ValueError`."""
+    text = chosen.text
+    for codec in reversed(chosen.codecs):
+        text = _CODECS[codec].decode(text)
+    return text

@@ -1,0 +1,56 @@
+"""Telling code and diffs, which are never rewritten, from other output of programs."""
+
+from __future__ import annotations
+
+import re
+
+_FENCE = re.compile(r"(?m)^ {0,3}(?:```|~~~)")
+_DIFF = re.compile(
+    r"(?m)^(?:diff --git |@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@|\*{15}$"
+    r"|--- [^\n]+\n\+\+\+ |Index: [^\n]+\n={60})"
+)
+_SIGNS = ("```", "~~~", "diff --git ", "@@ -", "*" * 15, "\n+++ ", "\n=====")
+_SAMPLE = 100  # lines, from the start and from the middle
+_WIDEST = 200  # characters of a line that are looked at
+_ENOUGH = 3  # lines of code among the sample, and one of four
+_SURE = re.compile(
+    r"\s*(?:(?:async )?def \w+\(|class \w+[^\n]*:\s*$|from [\w.]+ import |#include [<\"]|#!/)"
+)
+_NUMBER = re.compile(r"\s*[0-9]+(?:\t|→|[:|] ?)")  # as `cat -n`, editors and grep put it in front
+_CODE = re.compile(
+    r"""\s*(?:
+        (?:async\ def|def|class|fn|func|function|impl|struct|enum|interface|namespace|module)\ \w
+      | (?:pub|public|private|protected|static|export|const|let|var|final|abstract)\ [\w<(\[{*&]
+      | (?:import|from|use|using|require|package|include)\ [\w"'<.{*]
+      | \#(?:include|define|ifdef|ifndef|endif|pragma|!/)
+      | (?:if|elif|else|for|while|try|except|finally|with|switch|case|do|match)\b[^\n]*[:{]\s*$
+      | (?:return|raise|throw|yield|await|assert|break|continue|pass|local|end)\b
+      | @\w[\w.]*(?:\([^\n]*\))?\s*$
+      | [)\]}]+[;,)]?\s*$
+      | (?:self\.|this\.)?[A-Za-z_][\w.\[\]]*\ [-+*/]?=\ \S
+      | (?://|/\*|\*/)
+      | [^\n]*[;{]\s*$
+      | [^\n]*\)\s*(?::|=>|->)\s*$
+    )""",
+    re.VERBOSE,
+)
+
+
+def looks_like_code_or_diff(text: str) -> bool:
+    """Whether it has a fence or a diff anywhere, or a good part of its lines is source code.
+
+    In doubt, yes: a log taken for code stays as it is, which costs only tokens.
+    """
+    if any(sign in text for sign in _SIGNS) and (_FENCE.search(text) or _DIFF.search(text)):
+        return True
+    half = len(text) // 2
+    lines = text[: _SAMPLE * _WIDEST].split("\n", _SAMPLE)[:_SAMPLE]
+    if len(text) > _SAMPLE * _WIDEST:
+        lines += text[half : half + _SAMPLE * _WIDEST].split("\n", _SAMPLE)[:_SAMPLE]
+    lines = [line[:_WIDEST] for line in lines if line and not line.isspace()]
+    starts = [number.end() if (number := _NUMBER.match(line)) else 0 for line in lines]
+    sure, code = (
+        sum(1 for line, start in zip(lines, starts, strict=True) if pattern.match(line, start))
+        for pattern in (_SURE, _CODE)
+    )
+    return sure > 1 or (code >= _ENOUGH and code * 4 >= len(lines))

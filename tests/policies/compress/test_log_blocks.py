@@ -1,0 +1,55 @@
+from policies.compress.log_blocks import joined
+from policies.compress.log_entries import RAW, Entry, Forms, entries
+from policies.compress.log_stamps import MARK
+
+
+def filled(listed, forms):
+    return "\n".join(
+        entry.values[0]
+        if entry.template == RAW
+        else forms.templates[entry.template].fill(entry.values)
+        for entry in listed
+    )
+
+
+def test_lines_that_follow_each_other_with_the_same_values_become_one():
+    text = "\n".join(f"unpack p{n}x {n}.0\nset up p{n}x\nready p{n}x {n}.0" for n in range(40))
+    forms = Forms()
+    listed = entries(text, forms)
+    short = joined(listed, forms)
+    assert len(listed) == 120
+    assert len(short) == 40
+    assert len(short[7].values) == 2
+    assert filled(short, forms) == text
+
+
+def test_values_that_differ_keep_their_lines_apart():
+    rows = [(f"p{n}x", f"p{n}x" if n % 5 else f"q{n}y") for n in range(40)]
+    text = "\n".join(f"unpack {a}\nset up {b}" for a, b in rows)
+    forms = Forms()
+    short = joined(entries(text, forms), forms)
+    assert 8 <= len(short) <= 48
+    assert filled(short, forms) == text
+
+
+def test_a_change_of_time_is_not_hidden_in_a_block():
+    text = "\n".join(f"10:00:{n:02} unpack p{n}x\n10:00:{n + 1:02} set up p{n}x" for n in range(40))
+    forms = Forms()
+    times = [
+        line[:8]
+        for entry in joined(entries(text, forms), forms)
+        for line in forms.templates[entry.template].fill(entry.values).split("\n")
+        for line in [line.replace(MARK, entry.stamp)]
+    ]
+    assert times == [line[:8] for line in text.split("\n")]
+
+
+def test_few_pairs_stay_pairs():
+    text = "\n".join(f"unpack p{n}x\nset up p{n}x" for n in range(3))
+    forms = Forms()
+    listed = entries(text, forms)
+    assert joined(listed, forms) == listed
+
+
+def test_nothing_is_nothing():
+    assert joined([Entry(RAW, ("x",), None, True)], Forms()) == [Entry(RAW, ("x",), None, True)]

@@ -1,0 +1,55 @@
+import asyncio
+import threading
+
+import pytest
+
+from policies.compress.lossless_forms import AS_IT_CAME, Form
+from policies.compress.lossless_work import Task, Workshop
+
+
+@pytest.fixture
+def workshop():
+    shop = Workshop()
+    yield shop
+    shop.close()
+
+
+async def test_all_forms_are_there_as_soon_as_they_are_made(workshop):
+    late = []
+    tasks = [Task(b"%d" % n, lambda n=n: Form(str(n))) for n in range(20)]
+    made = await workshop.made(tasks, 60.0, late.append)
+    assert made == {b"%d" % n: Form(str(n)) for n in range(20)}
+    assert late == []
+
+
+async def test_what_is_late_is_told_and_what_was_not_begun_is_never_made(workshop):
+    slow, begun, late = threading.Event(), [], asyncio.get_running_loop().create_future()
+
+    def second():
+        begun.append("second")
+        slow.wait()
+        return Form("second")
+
+    tasks = [
+        Task(b"1", lambda: Form("first")),
+        Task(b"2", second),
+        Task(b"3", lambda: begun.append("third") or AS_IT_CAME),
+    ]
+    made = await workshop.made(tasks, 0.05, late.set_result)
+    assert made == {b"1": Form("first")}
+    slow.set()
+    assert await late == {b"2": Form("second")}
+    assert made == {b"1": Form("first")}
+    assert begun == ["second"]
+
+
+async def test_who_waits_may_be_cancelled(workshop):
+    slow, late = threading.Event(), asyncio.get_running_loop().create_future()
+    task = Task(b"1", lambda: Form(str(slow.wait())))
+    waiting = asyncio.create_task(workshop.made([task], 60.0, late.set_result))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    slow.set()
+    assert await late == {b"1": Form("True")}

@@ -1,0 +1,384 @@
+import asyncio
+import gzip
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from backends import call
+
+from policies.base.body import Body
+from policies.base.call import Dialect
+from policies.base.plan import Outcome
+from policies.base.ports import Entry, View
+from policies.base.step import Edit, Skip
+from policies.compress import lossless_sight
+from policies.compress.json_compact import decode
+from policies.compress.json_exact import minified
+from policies.compress_lossless import Lossless
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+class Shelf:
+    """A store in a dictionary, at the time `now`."""
+
+    def __init__(self):
+        self.kept = {}
+        self.now = 0.0
+        self.gets = self.puts = 0
+
+    async def get(self, key):
+        self.gets += 1
+        return self.kept.get(key)
+
+    async def put(self, key, value, ttl, model=""):
+        self.puts += 1
+        self.kept[key] = Entry(value, self.now, self.now + ttl, model)
+
+
+@pytest.fixture
+def lossless():
+    made = []
+
+    def make(**settings):
+        made.append(Lossless(Lossless.Settings(**{"budget": 30.0} | settings)))
+        return made[-1]
+
+    yield make
+    for policy in made:
+        policy._sight.close()
+
+
+def table(name, rows=30):
+    return json.dumps([{"id": n, "name": f"{name} {n}", "state": "open"} for n in range(rows)])
+
+
+def result(text, number=1):
+    return {"role": "tool", "tool_call_id": str(number), "content": text}
+
+
+USER = {"role": "user", "content": "hi"}
+
+
+def chat(*messages, **fields):
+    return call({"messages": [USER, *messages]}, **fields)
+
+
+async def sent(policy, shelf, one, counter=None):
+    view = View(shelf, shelf.now) if counter is None else View(shelf, shelf.now, counter=counter)
+    step = await policy.plan(one, view)
+    await policy.settle(one, step, Outcome(200), shelf)
+    return step
+
+
+def contents(step):
+    return [message["content"] for message in step.body.json()["messages"]]
+
+
+async def test_a_tool_result_is_sent_shorter_and_can_be_read_back(lossless):
+    text = table("a")
+    step = await sent(lossless(), Shelf(), chat(result(text)))
+    assert isinstance(step, Edit)
+    assert decode(contents(step)[1]) == minified(text)
+    assert step.tokens_before == -(-len(text) // 4)
+    assert step.tokens_after == -(-len(contents(step)[1]) // 4)
+    assert step.why == f"1 text, {step.tokens_before - step.tokens_after} tokens fewer"
+
+
+async def test_every_byte_outside_the_results_stays(lossless):
+    text = json.dumps(table("a"))
+    raw = (
+        '{ "x":1.50,"messages" : [{"role":"user","content":"\\u00e9"} ,\n{"tool_call_id":"1", '
+        '"role" :"tool","content": ' + text + ' }],"model":"m","tools":[ ] }'
+    )
+    step = await sent(lossless(), Shelf(), call(body=Body(raw.encode())))
+    assert step.body.raw.decode() == raw.replace(text, json.dumps(contents(step)[1]))
+
+
+async def test_all_that_is_new_and_all_that_is_known_is_edited_together(lossless):
+    policy, shelf = lossless(), Shelf()
+    history = []
+    before = b""
+    for number in range(5):
+        history += [result(table(f"t{number}"), number), {"role": "assistant", "content": "ok"}]
+        step = await sent(policy, shelf, chat(*history))
+        assert step.why.startswith(f"{number + 1} text")
+        assert step.body.raw.startswith(before.removesuffix(b"]}"))
+        before = step.body.raw
+    assert shelf.puts == 5
+    assert shelf.gets == 10  # once before the first sight, once before it is stored
+
+
+async def test_what_is_known_is_neither_counted_nor_looked_up(lossless):
+    policy, shelf = lossless(), Shelf()
+    first = await sent(policy, shelf, chat(result(table("a"))))
+    gets = shelf.gets
+
+    def counter(model):
+        raise AssertionError("counted")
+
+    again = await sent(policy, shelf, chat(result(table("a"))), counter)
+    assert again.body.raw == first.body.raw
+    assert (again.tokens_before, again.tokens_after) == (first.tokens_before, first.tokens_after)
+    assert (shelf.gets, again.memo) == (gets, None)
+
+
+async def test_restarts_and_other_workers_read_it_from_the_store(lossless):
+    shelf = Shelf()
+    first = await sent(lossless(), shelf, chat(result(table("a"))))
+
+    def counter(model):
+        raise AssertionError("counted")
+
+    again = await sent(lossless(), shelf, chat(result(table("a"))), counter)
+    assert again.body.raw == first.body.raw
+    assert shelf.puts == 1
+
+
+async def test_what_has_no_shorter_form_is_remembered_too(lossless):
+    shelf = Shelf()
+    prose = "The quick brown fox jumps over the lazy dog, and is not amused by it. " * 12
+    for policy in (lossless(), lossless()):
+        step = await sent(policy, shelf, chat(result(prose)))
+        assert isinstance(step, Skip)
+    assert shelf.puts == 1
+
+
+async def test_a_form_in_use_is_stored_again_before_it_goes(lossless):
+    shelf = Shelf()
+    await sent(lossless(ttl=100.0), shelf, chat(result(table("a"))))
+    for shelf.now, puts in ((40.0, 1), (60.0, 2)):
+        await sent(lossless(ttl=100.0), shelf, chat(result(table("a"))))
+        assert shelf.puts == puts
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"\x95"])
+async def test_what_is_damaged_in_the_store_is_made_again(lossless, damage):
+    shelf = Shelf()
+    first = await sent(lossless(), shelf, chat(result(table("a"))))
+    key = next(iter(shelf.kept))
+    shelf.kept[key] = Entry(damage, 0.0, 1e9)
+    again = await sent(lossless(), shelf, chat(result(table("a"))))
+    assert again.body.raw == first.body.raw
+    assert shelf.kept[key].value != damage
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tenant": "u"}, {"doc": {"model": "n"}}, {"settings": {"min_gain": 0.1}}],
+    ids=["tenant", "model", "settings"],
+)
+async def test_forms_are_kept_apart(lossless, change):
+    policy, shelf = lossless(), Shelf()
+    await sent(policy, shelf, chat(result(table("a"))))
+    settings = change.pop("settings", None)
+    policy = lossless(**settings) if settings else policy
+    doc = {"messages": [USER, result(table("a"))]} | change.pop("doc", {})
+    other = Shelf() if "tenant" in change else shelf
+    step = await sent(policy, other, call(doc, **change))
+    assert step.memo is not None
+    assert isinstance(step, Edit)
+
+
+class Slow:
+    """A counter that waits on its first text until it is told to go on."""
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.left = 1
+
+    def __call__(self, model):
+        def count(text):
+            if self.left:
+                self.left -= 1
+                self.go.wait(10)
+            return len(text)
+
+        return count
+
+
+async def late(policy, shelf, *messages):
+    """The step of a turn with a result that comes too late, which is there by then."""
+    slow = Slow()
+    step = await sent(policy, shelf, chat(*messages), slow)
+    slow.go.set()
+    forms = policy._sight._forms._young
+    async with asyncio.timeout(10):
+        while not all(form.known for form, _ in forms.values()):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+    return step
+
+
+async def test_what_is_late_goes_as_it_came_in_every_later_turn(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    assert isinstance(await late(policy, shelf, result(table("a"))), Skip)
+    policy.settings = Lossless.Settings(budget=30.0)
+    after = {"role": "assistant", "content": "ok"}
+    for worker in (policy, lossless(), lossless()):
+        step = await sent(worker, shelf, chat(result(table("a")), after, result(table("b"))))
+        assert contents(step)[1] == table("a")
+        assert contents(step)[3] != table("b")
+    step = await sent(policy, shelf, chat(result(table("a"))))
+    assert isinstance(step, Skip)
+
+
+async def test_another_conversation_gets_the_form_that_came_too_late(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    await late(policy, shelf, result(table("a")))
+    other = {"messages": [{"role": "user", "content": "another"}, result(table("a"))]}
+    for worker in (policy, lossless()):
+        for _ in range(2):
+            assert isinstance(await sent(worker, shelf, call(other)), Edit)
+            assert isinstance(await sent(worker, shelf, chat(result(table("a")))), Skip)
+
+
+async def test_what_two_workers_learn_at_the_same_time_is_both_stored(lossless):
+    shelf = Shelf()
+    quick, hurried, slow = lossless(), lossless(budget=0.02), Slow()
+    one = chat(result(table("a")))
+    other = call({"messages": [{"role": "user", "content": "another"}, result(table("a"))]})
+    steps = [await hurried.plan(one, View(shelf, 0.0, counter=slow))]
+    steps.append(await quick.plan(other, View(shelf, 0.0)))
+    await quick.settle(other, steps[1], Outcome(200), shelf)
+    await hurried.settle(one, steps[0], Outcome(200), shelf)
+    slow.go.set()
+    assert isinstance(await sent(lossless(), shelf, one), Skip)
+
+    def counter(model):
+        raise AssertionError("counted")
+
+    assert (await sent(lossless(), shelf, other, counter)).body.raw == steps[1].body.raw
+
+
+async def test_what_was_made_in_time_is_sent_though_the_rest_is_late(lossless):
+    policy, shelf = lossless(), Shelf()
+    await sent(policy, shelf, chat(result(table("a"))))
+    policy.settings = Lossless.Settings(budget=0.02)
+    step = await late(policy, shelf, result(table("a")), result(table("b"), 2))
+    assert contents(step)[1] != table("a")
+    assert contents(step)[2] == table("b")
+
+
+async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
+    policy, shelf, slow = lossless(), Shelf(), Slow()
+    one = chat(result(table("a")))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await policy.plan(one, View(shelf, 0.0, counter=slow))
+    slow.go.set()
+    assert isinstance(await sent(policy, shelf, one), Skip)
+
+
+async def test_more_than_can_be_read_at_once_goes_as_it_came(lossless, monkeypatch):
+    monkeypatch.setattr(lossless_sight, "_AT_ONCE", 3000)
+    policy, shelf = lossless(), Shelf()
+    results = [result(table(f"t{n}"), n) for n in range(4)]
+    for _ in range(2):
+        step = await sent(policy, shelf, chat(*results))
+        assert contents(step)[1] != table("t0")
+        assert contents(step)[-1] == table("t3")
+
+
+@pytest.mark.parametrize("size", [3_000_000, 50_000_000])
+async def test_a_huge_result_is_left_alone(lossless, size):
+    step = await sent(
+        lossless(budget=0.04), Shelf(), chat(result("a line of the log\n" * (size // 18)))
+    )
+    assert isinstance(step, Skip)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 300_000, "a" * 300_000, "\x1b[A\n" * 60_000, "ab\n" * 90_000]
+)
+async def test_hostile_results_do_no_harm(lossless, text):
+    policy, shelf = lossless(budget=0.2), Shelf()
+    step = await sent(policy, shelf, chat(result(text)))
+    again = await sent(policy, shelf, chat(result(text)))
+    assert type(again) is type(step)
+    if isinstance(step, Edit):
+        assert again.body.raw == step.body.raw
+
+
+def anthropic(text):
+    block = {"type": "tool_result", "tool_use_id": "1", "content": text}
+    return {"messages": [USER, {"role": "user", "content": [block]}]}
+
+
+def responses(text):
+    return {"input": [USER, {"type": "function_call_output", "call_id": "1", "output": text}]}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "doc"), [(Dialect.MESSAGES, anthropic), (Dialect.RESPONSES, responses)]
+)
+async def test_other_dialects(lossless, dialect, doc):
+    one = call(doc(table("a")), dialect=dialect)
+    step = await sent(lossless(), Shelf(), one)
+    listed = step.body.json()["input" if dialect is Dialect.RESPONSES else "messages"]
+    text = listed[1].get("output") or listed[1]["content"][0]["content"]
+    assert decode(text) == minified(table("a"))
+
+
+async def test_what_stands_before_a_clients_mark_stays(lossless):
+    policy, shelf = lossless(), Shelf()
+    part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+    marked = {"role": "user", "content": [part]}
+    step = await sent(policy, shelf, chat(result(table("a")), marked, result(table("b"), 2)))
+    assert contents(step)[1] == table("a")
+    assert contents(step)[3] != table("b")
+    assert isinstance(await sent(policy, shelf, chat(result(table("a")), marked)), Skip)
+
+
+async def test_users_texts_stay_unless_the_route_opts_in(lossless):
+    one = call({"messages": [{"role": "user", "content": table("a")}]})
+    assert isinstance(await sent(lossless(), Shelf(), one), Skip)
+    step = await sent(lossless(pasted=True), Shelf(), one)
+    assert decode(contents(step)[0]) == minified(table("a"))
+    prose = call({"messages": [{"role": "user", "content": f"Sum this up:\n{table('a')}"}]})
+    assert isinstance(await sent(lossless(pasted=True), Shelf(), prose), Skip)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"model":"m","messages":[{"role":"tool","content":%b}],"messages":[]}',
+        b'{"model":"m","messages":[{"role":"tool","content":%b,"content":"b"}]}',
+        b'{"model":"m","messages":[{"role":"tool","content":%b}]',
+        b'{"model":"m","messages":[{"role":"tool","content":%b,"x":"\\ud800"}]}',
+    ],
+)
+async def test_odd_bodies_are_left_alone(lossless, raw):
+    one = call(body=Body(raw % json.dumps(table("a")).encode()))
+    assert isinstance(await sent(lossless(), Shelf(), one), Skip)
+
+
+async def test_other_endpoints_are_left_alone(lossless):
+    for dialect in (Dialect.EMBEDDINGS, Dialect.COMPLETIONS, Dialect.OPAQUE):
+        one = call({"messages": [USER, result(table("a"))]}, dialect=dialect)
+        assert isinstance(await sent(lossless(), Shelf(), one), Skip)
+
+
+async def test_memory_is_bounded(lossless):
+    policy, shelf = lossless(memory=40_000), Shelf()
+    for number in range(60):
+        await sent(policy, shelf, chat(result(table(f"t{number}"))))
+    for memory in (policy._sent, policy._sight._forms):
+        assert sum(size for _, size in (*memory._young.values(), *memory._old.values())) <= 20_000
+    assert len(shelf.kept) == 60
+
+
+async def test_nothing_of_the_texts_is_told(lossless):
+    step = await sent(lossless(), Shelf(), chat(result(table("secret"))))
+    assert "secret" not in step.why
+
+
+async def test_every_json_payload_comes_back(lossless):
+    path = DATA / "json" / "github_webhooks.jsonl.gz"
+    if not path.exists():
+        pytest.skip("no data here")
+    policy, shelf = lossless(), Shelf()
+    for line in gzip.decompress(path.read_bytes()).splitlines():
+        text = json.dumps(json.loads(line)["payload"], ensure_ascii=False)
+        step = await sent(policy, shelf, chat(result(text)))
+        assert decode(contents(step)[1]) == minified(text)

@@ -1,0 +1,174 @@
+"""Laws of lossless compression over conversations, dialects, restarts, workers and delays."""
+
+import asyncio
+import json
+
+from backends import call
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.base.body import Body
+from policies.base.call import Dialect
+from policies.base.plan import Outcome
+from policies.base.ports import Entry, View
+from policies.base.step import Edit
+from policies.compress import json_compact, text_choice
+from policies.compress.json_exact import minified
+from policies.compress.lossless_places import listing, spots
+from policies.compress_lossless import Lossless
+
+LISTED = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
+lawful = settings(max_examples=40, deadline=None)
+
+
+class Shelf:
+    def __init__(self):
+        self.kept = {}
+
+    async def get(self, key):
+        await asyncio.sleep(0)
+        return self.kept.get(key)
+
+    async def put(self, key, value, ttl, model=""):
+        self.kept[key] = Entry(value, 0.0, ttl, model)
+
+
+class House:
+    """Workers that share a store. `hurried` ones have no time for what is new."""
+
+    def __init__(self):
+        self.shelf = Shelf()
+        self.workers = [self._worker(30.0), self._worker(1e-9)]
+        self._gone = []
+
+    def _worker(self, budget):
+        return Lossless(Lossless.Settings(min_tokens=1, budget=budget))
+
+    def restart(self, number):
+        old = self.workers[number]
+        self._gone.append(old)
+        self.workers[number] = self._worker(old.settings.budget)
+
+    async def send(self, one, worker):
+        policy = self.workers[worker]
+        step = await policy.plan(one, View(self.shelf, 0.0))
+        await policy.settle(one, step, Outcome(200), self.shelf)
+        return step.body.raw if isinstance(step, Edit) else one.body.raw
+
+    async def close(self):
+        for policy in (*self.workers, *self._gone):
+            await policy.aclose()
+
+
+rows = st.builds(
+    lambda name, count: json.dumps([{"id": n, "name": f"{name} {n}"} for n in range(count)]),
+    st.text(max_size=4),
+    st.integers(0, 30),
+)
+logs = st.builds(
+    lambda name, count: "".join(
+        f"2026-01-31 10:00:{n % 60:02} {name} {n * 7919}\n" for n in range(count)
+    ),
+    st.text("abc {}^", max_size=6),
+    st.integers(0, 40),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=20,
+).map(lambda value: json.dumps(value, indent=1))
+texts = st.one_of(rows, logs, values, st.text(max_size=40))
+conversation = st.lists(st.lists(texts, min_size=1, max_size=2), min_size=1, max_size=4)
+dialects = st.sampled_from(list(LISTED))
+
+
+def turns(name, talk, dialect):
+    """What a client sends, request by request."""
+    listed = [{"role": "user", "content": name}]
+    for number, results in enumerate(talk):
+        key = f"{name}-{number}"
+        if dialect is Dialect.CHAT:
+            listed += [{"role": "assistant", "content": "{} tool"}]
+            listed += [{"role": "tool", "tool_call_id": key, "content": text} for text in results]
+        elif dialect is Dialect.MESSAGES:
+            blocks = [{"type": "tool_result", "tool_use_id": key, "content": t} for t in results]
+            listed += [{"role": "assistant", "content": "ok"}, {"role": "user", "content": blocks}]
+        else:
+            kind = {"type": "function_call_output", "call_id": key}
+            listed += [kind | {"output": text} for text in results]
+        doc = {"model": "m", LISTED[dialect]: listed}
+        yield call(body=Body(json.dumps(doc, ensure_ascii=False).encode()), dialect=dialect)
+
+
+@lawful
+@given(dialects, st.lists(conversation, min_size=1, max_size=3), st.randoms(use_true_random=False))
+async def test_each_turn_begins_with_the_bytes_of_the_turn_before(dialect, talks, rng):
+    house = House()
+    queues = [list(turns(f"talk {i}", talk, dialect)) for i, talk in enumerate(talks)]
+    before = [[] for _ in queues]
+    while any(queues):
+        number = rng.choice([i for i, queue in enumerate(queues) if queue])
+        if rng.random() < 0.3:
+            house.restart(rng.randrange(2))
+        raw = await house.send(queues[number].pop(0), rng.randrange(2))
+        after = listing(dialect, raw).raws
+        assert after[: len(before[number])] == before[number]
+        before[number] = after
+    await house.close()
+
+
+@lawful
+@given(dialects, conversation)
+async def test_only_results_change_and_each_can_be_read_back(dialect, talk):
+    house = House()
+    for one in turns("talk", talk, dialect):
+        raw = await house.send(one, 0)
+        pairs = zip(listing(dialect, one.body.raw).raws, listing(dialect, raw).raws, strict=True)
+        for old, new in pairs:
+            if old == new:
+                continue
+            olds, news = spots(dialect, old, pasted=False), spots(dialect, new, pasted=False)
+            assert [spot.path for spot in olds] == [spot.path for spot in news]
+            for was, now in zip(olds, news, strict=True):
+                short = minified(was.text)
+                if was.text != now.text and short is not None:
+                    assert json_compact.decode(now.text) == short
+                elif was.text != now.text:
+                    chosen = text_choice.choose(was.text, lambda text: -(-len(text.encode()) // 4))
+                    assert now.text == chosen.text
+                    assert text_choice.decode(chosen) == text_choice.normal(was.text)
+    await house.close()
+
+
+shapes = st.recursive(
+    st.none() | st.booleans() | st.sampled_from(["tool", "user", "tool_result", "text"]) | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "type", "text", "output", "messages"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@lawful
+@given(st.dictionaries(st.sampled_from(["messages", "input", "tools"]), shapes), dialects)
+async def test_foreign_shapes_never_fail(doc, dialect):
+    house = House()
+    raw = json.dumps(doc).encode()
+    one = call(body=Body(raw), dialect=dialect)
+    sent = [await house.send(one, 0) for _ in range(2)]
+    assert sent[0] == sent[1]
+    assert json.loads(sent[0]).keys() == doc.keys()
+    await house.close()
+
+
+@lawful
+@given(st.binary(max_size=60), dialects)
+async def test_foreign_bytes_never_fail(noise, dialect):
+    house = House()
+    raw = b'{"messages":[{"role":"tool","content":"' + noise + b'"}],"input":[]}'
+    sent = await house.send(call(body=Body(raw), dialect=dialect), 0)
+    assert len(sent) <= len(raw)
+    await house.close()

@@ -1,0 +1,171 @@
+import msgspec
+import pytest
+from backends import call, replaced
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.base.body import Body
+from policies.base.call import Dialect
+from policies.base.terms import Terms
+from proxy.guards.guards import SPACE, Guards
+from proxy.guards.monotone import Monotone
+from proxy.guards.rollback import Rollback
+from proxy.stores.bound import bind
+from proxy.stores.memory import MemoryTier
+
+NOW = 1_700_000_000.0
+MARKS = Terms(rule="anthropic_marks", read=0.1, write=1.25, minimum=1024)
+DRIFT = "does not begin as the turn before it was sent"
+UNKNOWN = "the prompt's shape is not known"
+SHRUNK = "would fall below what the provider caches"
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def assistant(text):
+    return {"role": "assistant", "content": text}
+
+
+class Rig:
+    """Guards with a store, under `terms`; `drifts` counts."""
+
+    def __init__(self, terms=MARKS):
+        self.drifts = 0
+        self.guards = Guards(Monotone(), lambda _: terms, self._drifted, Rollback(lambda _: None))
+        self._tier = MemoryTier(1_000_000)
+
+    def _drifted(self):
+        self.drifts += 1
+
+    def store(self, one):
+        return bind(self._tier, SPACE, one.tenant)
+
+    async def refuses(self, original, edited):
+        return await self.guards.refuses(original, edited, self.store(original))
+
+    async def send(self, original, edited):
+        await self.guards.sent(original, edited, self.store(original), NOW)
+
+
+def asked(*messages):
+    return call({"messages": list(messages)})
+
+
+def rewritten(one, rewrite):
+    """The call with each text rewritten."""
+    doc = msgspec.json.decode(one.body.raw)
+    for message in doc["messages"]:
+        message["content"] = rewrite(message["content"])
+    return replaced(one, body=Body(msgspec.json.encode(doc)))
+
+
+ONE = asked(user("one " * 10))
+TWO = asked(user("one " * 10), assistant("1"), user("two"))
+
+
+async def test_the_first_turn_may_be_edited_anyhow():
+    rig = Rig()
+    assert await rig.refuses(ONE, rewritten(ONE, str.upper)) == ""
+    assert rig.drifts == 0
+
+
+async def test_a_turn_that_goes_on_as_the_one_before_was_sent_may_go():
+    rig = Rig()
+    await rig.send(ONE, rewritten(ONE, str.upper))
+    assert await rig.refuses(TWO, rewritten(TWO, str.upper)) == ""
+    assert rig.drifts == 0
+
+
+async def test_a_turn_that_does_not_is_refused_and_counted():
+    rig = Rig()
+    await rig.send(ONE, rewritten(ONE, str.upper))
+    assert await rig.refuses(TWO, rewritten(TWO, str.title)) == DRIFT
+    assert await rig.refuses(TWO, TWO) == DRIFT
+    assert rig.drifts == 2
+
+
+async def test_what_one_tenant_has_sent_binds_no_other():
+    rig = Rig()
+    await rig.send(ONE, rewritten(ONE, str.upper))
+    other = replaced(TWO, tenant="other")
+    assert await rig.refuses(other, rewritten(other, str.title)) == ""
+
+
+@pytest.mark.parametrize("content", [17, [{"type": "hologram"}], {"text": "x"}])
+async def test_an_edit_of_a_shape_that_is_not_known_is_refused_and_is_no_drift(content):
+    rig = Rig()
+    odd = asked(user(content))
+    copied = replaced(odd, body=Body(odd.body.raw + b" "))
+    assert await rig.refuses(odd, copied) == UNKNOWN
+    assert await rig.refuses(odd, odd) == ""
+    assert rig.drifts == 0
+
+
+async def test_an_edit_into_a_shape_that_is_not_known_is_refused():
+    odd = replaced(ONE, body=asked(user(17)).body)
+    assert await Rig().refuses(ONE, odd) == UNKNOWN
+
+
+async def test_embeddings_have_no_prefix_to_guard():
+    one = call({"input": "one"}, dialect=Dialect.EMBEDDINGS)
+    assert await Rig().refuses(one, one) == ""
+
+
+def long_talk(size, turns=3):
+    """A conversation of about `size` tokens of four bytes, after some turns."""
+    said = [user("four" * size)]
+    for number in range(turns - 1):
+        said += [assistant(f"{number}"), user(f"{number}")]
+    return asked(*said)
+
+
+def halved(text):
+    return text[: max(1, len(text) // 2)]
+
+
+async def test_an_edit_that_takes_a_prompt_below_the_minimum_is_refused():
+    one = long_talk(1200)
+    assert await Rig().refuses(one, rewritten(one, halved)) == SHRUNK
+    assert await Rig().refuses(one, one) == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "terms"),
+    [
+        (5000, MARKS),  # half of it is still cached
+        (500, MARKS),  # it was not cached before
+        (1200, Terms()),  # nothing is cached
+    ],
+)
+async def test_an_edit_that_loses_no_cache_may_go(size, terms):
+    one = long_talk(size)
+    assert await Rig(terms).refuses(one, rewritten(one, halved)) == ""
+
+
+async def test_a_prompt_that_is_sent_once_may_fall_below_the_minimum():
+    once = long_talk(1200, turns=1)
+    shorter = rewritten(once, lambda text: text[:400])
+    assert await Rig().refuses(once, shorter) == ""
+
+
+async def test_an_edit_that_adds_is_never_too_short():
+    one = long_talk(900)
+    assert await Rig().refuses(one, rewritten(one, lambda text: text + " and more")) == ""
+
+
+@given(st.lists(st.sampled_from([str.upper, str.title, str.strip]), min_size=2, max_size=5))
+async def test_what_is_sent_always_begins_as_the_turn_before_or_is_untouched(edits):
+    """The engine's part: a refused edit goes out as the client sent it."""
+    rig = Rig()
+    said, before = [], None
+    for number, edit in enumerate(edits):
+        said += [user(f"question {number}"), assistant(f"answer {number}")]
+        original = asked(*said[:-1])
+        edited = rewritten(original, edit)
+        forwarded = original if await rig.refuses(original, edited) else edited
+        now = msgspec.json.decode(forwarded.body.raw)["messages"]
+        assert before is None or now[: len(before)] == before or forwarded is original
+        await rig.send(original, forwarded)
+        before = now
