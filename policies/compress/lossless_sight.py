@@ -130,21 +130,22 @@ class FirstSight:
         """What is known of each text, and what of it the store will not keep for long."""
         old: dict[bytes, Form] = {}
 
-        async def stored_as(key: bytes) -> Form:
+        async def looked_up(key: bytes) -> Form:
+            here = self._forms.get((call.tenant, key)) or UNKNOWN
+            if here.known:
+                return here
             entry = await view.store.get(key)
             if entry is None:
-                return UNKNOWN
-            found = restored(entry.value)
+                return here
+            found = joined(here, restored(entry.value))  # another worker may have made it
             if 0 < entry.expires < view.now + self._ttl / 2:
                 old[key] = found
             self._keep(call.tenant, key, found)
             return found
 
-        at_hand = {key: self._forms.get((call.tenant, key)) for key in texts}
-        asked = [key for key, one in at_hand.items() if one is None]
-        answers = await asyncio.gather(*map(stored_as, asked))
-        known = {key: one for key, one in at_hand.items() if one is not None}
-        return known | dict(zip(asked, answers, strict=True)), old
+        keys = list(texts)
+        answers = await asyncio.gather(*map(looked_up, keys))
+        return dict(zip(keys, answers, strict=True)), old
 
     async def _made(
         self, tenant: str, tasks: Sequence[Task], late: Mapping[bytes, Form], until: float
