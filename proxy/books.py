@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ from proxy.tokens import Tokens
 from proxy.wire.complete import inspect
 
 _LINGER = 0.005  # seconds in which finished requests gather
+_SHARE = 0.1  # of the loop's time that may go into predictions
+_BURST = 0.1  # seconds of it that may be saved up
 _TOGETHER = 32  # requests written down in one turn of the loop: below a millisecond
 
 
@@ -40,6 +43,8 @@ class Books:
     def __init__(self, ledger: Ledger, metrics: Metrics, prices: Prices, tokens: Tokens) -> None:
         self.prices = prices
         self.predictions = Predictions()
+        self._allowance = _BURST
+        self._looked = perf_counter()
         self._metrics = metrics
         self._ledger = ledger
         self._tokens = tokens
@@ -101,9 +106,15 @@ class Books:
             or len(call.body.raw) < SHORTEST * terms.minimum
         ):
             return Missed()
+        begun = perf_counter()
+        self._allowance = min(_BURST, self._allowance + _SHARE * (begun - self._looked))
+        self._looked = begun
+        if self._allowance <= 0:
+            return Missed()  # a busy loop has better things to do
         ready = outcome.total if outcome.first_byte is None else outcome.first_byte
         sent = started + outcome.overhead
         found = self.predictions.settle(call, terms, outcome.usage, sent, started + ready)
+        self._allowance -= perf_counter() - begun
         if found is None:
             return Missed()
         return Missed(found.cached, why_missed(found, outcome.usage))
