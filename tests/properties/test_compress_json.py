@@ -5,7 +5,6 @@ import re
 import string
 from collections import Counter
 
-import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -159,11 +158,3 @@ def test_foreign_text_is_refused_with_value_error_or_read_as_json(text):
     except ValueError:
         return
     assert minified(found) == found
-
-
-@pytest.mark.fuzz
-@settings(max_examples=20_000, deadline=None)
-@given(documents)
-def test_a_long_run_of_documents_decodes_to_the_exact_form(document):
-    encoded = encode(document, len)
-    assert encoded is None or decode(encoded) == bare(document)
