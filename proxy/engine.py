@@ -53,14 +53,12 @@ class Pipeline(msgspec.Struct, frozen=True):
     stages: tuple[Stage, ...]
     effects: frozenset[Effect]
     holdout: float
+    restless: bool = False  # set here: a turn that is not edited may follow one that was
 
-    @property
-    def restless(self) -> bool:
-        """Whether a turn that is not edited may follow one that was, or the other way round."""
-        return any(
-            not stage.shadow and stage.policy.effect in _RESTLESS & self.effects
-            for stage in self.stages
-        )
+    def __post_init__(self) -> None:
+        may = _RESTLESS & self.effects
+        found = any(not stage.shadow and stage.policy.effect in may for stage in self.stages)
+        msgspec.structs.force_setattr(self, "restless", found)
 
 
 class Engine:
@@ -97,7 +95,8 @@ class Engine:
         watched: Call | None = _rewritten(call, rows)
         if final is not None or (watched is call and not pipeline.restless):
             watched = None
-        if watched is not None and (why := await self._refusal(call, watched)):
+        why = "" if watched is None else await self._refusal(call, watched)
+        if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)

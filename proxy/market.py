@@ -14,7 +14,6 @@ from proxy.config import BackendChoice
 from proxy.prices import Prices
 
 _REMEMBERED = 1024  # model names come from clients: never without bound
-_MILLION = 1_000_000
 
 
 class Market:
@@ -42,16 +41,7 @@ class Market:
     def _find(self, backend: str, model: str) -> Terms:
         choice = self._backends.get(backend)
         price = self._prices.of(model)
-        terms = Terms(
-            rule=price.rule,
-            input=price.rates.input / _MILLION if price.rates else None,
-            output=price.rates.output / _MILLION if price.rates else None,
-            read=price.read,
-            write=price.write,
-            minimum=price.minimum,
-            granularity=price.granularity,
-            lifetime=price.lifetime,
-        )
+        terms = price.terms()
         if choice is None:
             return terms
         url = str(getattr(choice.settings, "base_url", ""))

@@ -14,6 +14,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from policies.base.policy import Strict
+from policies.base.terms import Terms
 from policies.base.units import Duration, seconds
 from policies.base.usage import Usage
 from proxy.config_read import read
@@ -65,6 +66,22 @@ class Price(msgspec.Struct, frozen=True):
         if self.longer_than is not None and prompt > self.longer_than:
             return self.long_rates
         return self.rates
+
+    def terms(self, backend: str = "", host: str = "") -> Terms:
+        """What policies are told of it."""
+        rates = self.rates
+        return Terms(
+            rule=self.rule,
+            input=rates.input / _MILLION if rates else None,
+            output=rates.output / _MILLION if rates else None,
+            read=self.read,
+            write=self.write,
+            minimum=self.minimum,
+            granularity=self.granularity,
+            lifetime=self.lifetime,
+            backend=backend,
+            host=host,
+        )
 
     def cost(self, usage: Usage) -> float | None:
         """USD for one exchange; None when the price is unknown."""

@@ -20,19 +20,23 @@ class Memo(Generic[K, V]):
         self._limit = limit
         self._size = 0
 
+    def __len__(self) -> int:
+        return len(self.young.keys() | self._old.keys())
+
     def get(self, key: K) -> V | None:
         """The value; None where there is none."""
         found = self.young.get(key)
         if found is None:
             found = self._old.get(key)
             if found is not None:
-                self.put(key, found, 1)
+                self.put(key, found)
         return found
 
-    def put(self, key: K, value: V, size: int) -> None:
+    def put(self, key: K, value: V, size: int = 1) -> None:
         """Remember a value, which counts for `size`."""
-        if self._size >= self._limit:
-            self._old, self.young = self.young, {}
-            self._size = 0
+        if key not in self.young:
+            if self._size >= self._limit:
+                self._old, self.young = self.young, {}
+                self._size = 0
+            self._size += max(1, size)
         self.young[key] = value
-        self._size += max(1, size)

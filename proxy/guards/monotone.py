@@ -16,7 +16,7 @@ import msgspec
 from policies.base.call import Call, Dialect
 from policies.base.ports import Reader, Store
 from policies.base.prompt import Block, blocks
-from proxy.guards.recent import Recent
+from policies.base.prompt_memo import Memo
 
 KEPT = 86_400.0  # seconds: the longest that a provider says it keeps a prompt
 
@@ -75,7 +75,7 @@ class Monotone:
     """Remembers turns in this process and, for other workers and restarts, in the store."""
 
     def __init__(self) -> None:
-        self._recent: Recent[_Sent] = Recent(_TURNS)
+        self._recent: Memo[bytes, _Sent] = Memo(_TURNS)
 
     async def review(self, original: Call, edited: Call, store: Reader) -> Verdict:
         """Compare what would be sent with what was; writes nothing.

@@ -13,9 +13,9 @@ import msgspec
 
 from policies.base.call import Call
 from policies.base.prompt import Block
+from policies.base.prompt_memo import Memo
 from policies.base.terms import Terms
 from proxy.backends.wrap.entries import matched, written
-from proxy.guards.recent import Recent
 
 _PREFIXES = 65_536  # remembered in this process, and as many older ones
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
@@ -57,7 +57,7 @@ class Warm:
     """
 
     def __init__(self) -> None:
-        self._sent: Recent[float] = Recent(_PREFIXES)
+        self._sent: Memo[bytes, float] = Memo(_PREFIXES)
 
     def note(self, forwarded: Call, terms: Terms, now: float) -> None:
         """A reply to the call has begun, at `now` in Unix seconds."""

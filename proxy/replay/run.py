@@ -24,7 +24,6 @@ from proxy.replay.tally import Tally
 from proxy.simulation.fields import Invalid
 from proxy.simulation.tokens import Encode
 
-_MILLION = 1_000_000
 _PATIENCE = 60.0  # seconds for a policy: a replay is not timed, and must not depend on the load
 _HOSTS = {
     "openai_steps": ("openai", "api.openai.com"),
@@ -60,18 +59,7 @@ class Setup(msgspec.Struct, frozen=True):
 def terms_of(price: Price) -> Terms:
     """What a policy is told of the model's usual provider."""
     backend, host = _HOSTS.get(price.rule, ("http", ""))
-    return Terms(
-        rule=price.rule,
-        input=price.rates.input / _MILLION if price.rates else None,
-        output=price.rates.output / _MILLION if price.rates else None,
-        read=price.read,
-        write=price.write,
-        minimum=price.minimum,
-        granularity=price.granularity,
-        lifetime=price.lifetime,
-        backend=backend,
-        host=host,
-    )
+    return price.terms(backend, host)
 
 
 async def pipeline_of(config: PipelineConfig) -> Pipeline:

@@ -279,8 +279,9 @@ async def test_a_callers_own_limit_counts_where_it_is_shorter():
     inner = Scripted(*replies)
     backend = gate(inner, wait=3600)
     tasks = started(backend, asked("a"), asked("b", controls=Controls(max_wait=0.01)))
-    await sent(inner, 2)
+    await sent(inner, 2)  # which is long before an hour has passed
     await finished(tasks, replies)
+    assert idle(backend)
 
 
 async def test_no_more_wait_for_one_than_the_limit():
