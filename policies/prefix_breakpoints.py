@@ -16,7 +16,7 @@ from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
 from policies.base.prompt import Block, Fields, blocks, fields
 from policies.base.step import Edit, Skip, Step
-from policies.base.terms import SHORTEST, Terms
+from policies.base.terms import Terms
 from policies.base.units import Size
 from policies.prefix.acceptance import Accepted, accepted
 from policies.prefix.affinity import cache_key, cache_salt, session_id
@@ -81,6 +81,10 @@ class Breakpoints(Base):
         self._keys = Keys()
         self._refused = Refused()
 
+    def idle(self, call: Call, terms: Terms) -> str:
+        """What is too short to be cached needs no mark and no key."""
+        return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` with what the upstream takes of marks, keys and headers; else `Skip`."""
         terms = view.terms(call)
@@ -102,8 +106,6 @@ class Breakpoints(Base):
 
     async def _keyed(self, call: Call, takes: Accepted, terms: Terms, view: View) -> Step:
         """A key is all that the upstream takes: the prompt need not be read to its end."""
-        if len(call.body.raw) < SHORTEST * terms.minimum:
-            return Skip("too short to be cached")
         if takes.key in call.doc():
             return Skip("set by the client")
         heading = headed(call, view.now)

@@ -15,6 +15,7 @@ from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
 from policies.base.step import Edit, Skip, Step
+from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_memo import Recent
 from policies.prefix.canonical_outline import Span, outline, spliced
@@ -77,13 +78,19 @@ class CanonicalTools(Base):
         self._usual: Recent[tuple[str, ...], _Place] = Recent(third)
         self._sets = ToolSets(third)
 
+    def idle(self, call: Call, terms: Terms) -> str:
+        """Most requests bring no tools, or are too short for their form to matter."""
+        if call.dialect not in _DIALECTS or b'"tools"' not in call.body.raw:
+            return "no tools"
+        return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where the same tools were seen in another form before."""
         scope = _scope(call)
         usual = self._usual.get(scope)
         if usual is not None and usual.stands(call.body.raw) and self._recent(usual, view.now):
             return Skip("tools as first seen")
-        if call.dialect not in _DIALECTS or not _has_tools(call):
+        if not _has_tools(call):
             return Skip("no tools")
         found = outline(call.body)
         span = found.spans.get("tools") if found else None

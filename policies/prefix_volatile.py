@@ -15,7 +15,7 @@ from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
 from policies.base.step import Edit, Skip, Step
-from policies.base.terms import SHORTEST
+from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_outline import spliced
 from policies.prefix.volatile_alike import Alike
@@ -85,9 +85,13 @@ class VolatileLines(Base):
         self._rates = Rates()
         self._calm: dict[tuple[str, ...], _Calm | None] = {}
 
+    def idle(self, call: Call, terms: Terms) -> str:
+        """What is too short to be cached loses nothing by its lines."""
+        return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where lines move; the `why` of either step says which change, at what cost."""
-        prompt = _prompt(call, view)
+        prompt = _prompt(call)
         if isinstance(prompt, str):
             return Skip(prompt)
         calm = self._calm.get(_scope(call))
@@ -204,10 +208,8 @@ class VolatileLines(Base):
         await store.put(seen.slot, encoded(kept), _TEMPLATE_TTL, call.model)
 
 
-def _prompt(call: Call, view: View) -> System | str:
+def _prompt(call: Call) -> System | str:
     """The system prompt; or why there is nothing to look at."""
-    if len(call.body.raw) < SHORTEST * view.terms(call).minimum:
-        return "too short to be cached"
     found = system(call) if call.dialect in _DIALECTS else None
     return "no system prompt" if found is None else found
 

@@ -1,4 +1,9 @@
-"""Run a coroutine under a deadline, at no cost when it does not wait at all."""
+"""Run a coroutine under a deadline, at no cost when it does not wait at all.
+
+Most plans answer from memory and never suspend: the caller finishes those with the first
+`send(None)`, which ends in `StopIteration`, and needs no timer, which would cost more than
+they do.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +15,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`; raises `TimeoutError` if it still waits after `seconds`.
+async def within(seconds: float, work: Coroutine[Any, Any, T], first: Any) -> T:
+    """The result of `work`, whose first step yielded `first`.
 
-    Most plans answer from memory and never suspend. Those are finished by their first
-    step and need no timer, which would cost more than they do.
+    Raises `TimeoutError` if it still waits after `seconds`.
     """
-    try:
-        first = work.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
     async with asyncio.timeout(seconds):
         return await _rest(work, first)
 

@@ -34,16 +34,21 @@ _RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn a
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """One policy in a pipeline, with what the engine needs to run it."""
+    """One policy in a pipeline, with what the engine needs to run it.
+
+    `family` is the `cache` of `cache.exact`: what a bypass header names.
+    """
 
     policy: Policy
     shadow: bool
     deadline: float
+    name: str = ""  # these two are set here
+    family: str = ""
 
-    @property
-    def family(self) -> str:
-        """`cache` of `cache.exact`: what a bypass header names."""
-        return self.policy.name.partition(".")[0]
+    def __post_init__(self) -> None:
+        name = self.policy.name
+        msgspec.structs.force_setattr(self, "name", name)
+        msgspec.structs.force_setattr(self, "family", name.partition(".")[0])
 
 
 class Pipeline(msgspec.Struct, frozen=True):
@@ -128,15 +133,22 @@ class Engine:
         allowed = call.effects & pipeline.effects
         rows: list[Row] = []
         now = self._clock()
+        terms = self._terms(call)
         doubted = bool(pipeline.holdout) and self._guards.rollback.shadowed(
             call.route, pipeline.name
         )
         for stage in pipeline.stages:
-            name = stage.policy.name
-            guard = stage.policy.fails_closed
-            if name in without or (call.controls.bypasses(stage.family) and not guard):
+            name = stage.name
+            if name in without or (
+                call.controls.bypass
+                and call.controls.bypasses(stage.family)
+                and not stage.policy.fails_closed
+            ):
                 mode = "error" if name in without else "bypass"
                 rows.append(Row(name, Skip(_WHY[mode]), 0.0, False, mode, call))
+                continue
+            if why := self._idle(stage, call, terms):
+                rows.append(Row(name, Skip(why), 0.0, False, "idle", call))
                 continue
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
@@ -150,6 +162,7 @@ class Engine:
             if isinstance(step, Answer | Refuse):
                 return rows, step, call
             call = _applied(call, step)
+            terms = self._terms(call)
         return rows, None, call
 
     async def _refusal(self, call: Call, edited: Call) -> str:
@@ -170,12 +183,26 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
 
+    def _idle(self, stage: Stage, call: Call, terms: Terms) -> str:
+        """Why the policy need not be asked; "" where it must be."""
+        try:
+            return stage.policy.idle(call, terms)
+        except Exception as error:  # noqa: BLE001 - as in `_ask`, which comes next
+            self._note(stage.name, error)
+            return ""
+
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
         policy = stage.policy
-        view = View(self._bind(policy.name, call.tenant), now, self._terms, self._counter)
+        view = View(self._bind(stage.name, call.tenant), now, self._terms, self._counter)
         try:
-            step = await within(stage.deadline, policy.plan(call, view))
+            work = policy.plan(call, view)
+            try:
+                waits = work.send(None)
+            except StopIteration as done:
+                step: Step = done.value
+            else:
+                step = await within(stage.deadline, work, waits)
             if not isinstance(step, Step):
                 raise TypeError(f"{policy.name} decided nothing")  # noqa: TRY301 - as any fault
             return step, None
@@ -198,7 +225,7 @@ class Engine:
             key = (plan.original.route, plan.pipeline)
             self._guards.rollback.observe(key, seen, holdout=plan.holdout)
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
-            if row.mode in _ASKED:
+            if row.mode in _ASKED and not (type(row.step) is Skip and row.step.memo is None):
                 told = outcome if row.applied else msgspec.structs.replace(outcome, applied=False)
                 await self._settle(stage, row, told)
 

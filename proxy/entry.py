@@ -188,6 +188,8 @@ def _chain(
     """
     steps: list[StepRow] = []
     for n, row in enumerate(rows):
+        if row.mode == "idle":
+            continue
         step = row.step
         kind = type(step)
         after, usd_after = tokens, usd

@@ -32,6 +32,9 @@ _GAPS = 1_000  # pauses of one stream that are counted; of more, an even sample
 _KINDS = ("uncached", "read", "write", "output")
 
 
+_UNASKED = frozenset({"bypass", "idle"})
+
+
 class _Children(dict[tuple[str, ...], Any]):
     """The children of a metric by their label values: `labels()` is slow, this is not."""
 
@@ -147,7 +150,7 @@ class Metrics:
         if billed.output or billed.uncached or billed.read or billed.write:
             traffic.bill(billed, entry.price)
         for row in plan.rows:
-            if row.mode != "bypass":
+            if row.mode not in _UNASKED:
                 self._decided(row)
         for step in entry.steps:
             if step.applied and step.tokens_before > step.tokens_after:

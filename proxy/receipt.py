@@ -54,9 +54,11 @@ def receipt(plan: Plan, facts: Facts) -> Headers:
         (b"x-penstock-backend", facts.backend.encode()),
         (b"x-penstock-overhead-ms", b"%.2f" % (facts.overhead * 1000)),
     ]
-    if plan.rows:
-        steps = ", ".join([f"{row.policy}={_verdict(row.step, row.mode)}" for row in plan.rows])
-        headers.append((b"x-penstock-steps", steps.encode()))
+    steps = [
+        f"{row.policy}={_verdict(row.step, row.mode)}" for row in plan.rows if row.mode != "idle"
+    ]
+    if steps:
+        headers.append((b"x-penstock-steps", ", ".join(steps).encode()))
     answer = plan.final if isinstance(plan.final, Answer) else None
     if answer is None:
         headers.append((_STORED if facts.stored else _FWD)[facts.cache])

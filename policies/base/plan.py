@@ -18,7 +18,7 @@ class Row(msgspec.Struct, frozen=True):
     step: Step
     seconds: float
     applied: bool  # False in shadow mode, in the hold-out, or when its effect is not allowed
-    mode: str  # on | shadow | holdout | bypass | denied | guarded | error
+    mode: str  # on | idle | shadow | holdout | bypass | denied | guarded | error
     call: Call  # as the policy saw it
 
 

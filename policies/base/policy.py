@@ -11,6 +11,7 @@ from policies.base.call import Call, Effect
 from policies.base.plan import Outcome
 from policies.base.ports import Store, View
 from policies.base.step import Step
+from policies.base.terms import Terms
 
 
 class Strict(BaseModel):
@@ -36,11 +37,20 @@ class Policy(Protocol):
     async def setup(self) -> None:
         """Load what is heavy. Raises if the policy cannot work."""
 
+    def idle(self, call: Call, terms: Terms) -> str:
+        """Why there is nothing to decide or to learn, seen at a glance; "" where `plan` must say.
+
+        Most requests are short or of no concern to most policies: they must cost nothing.
+        """
+
     async def plan(self, call: Call, view: View) -> Step:
         """Decide. Must not write anything."""
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
-        """Learn from the outcome or store it; runs after the client has its answer."""
+        """Learn from the outcome or store it; runs after the client has its answer.
+
+        Not called for a `Skip` without a memo: it leaves nothing to learn from.
+        """
 
     async def aclose(self) -> None:
         """Release what `setup` took."""
@@ -56,6 +66,10 @@ class Base:
 
     async def setup(self) -> None:
         """Nothing to load."""
+
+    def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
+        """Nothing is known at a glance."""
+        return ""
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Nothing to learn."""

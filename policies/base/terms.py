@@ -25,3 +25,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     lifetime: float | None = None
     backend: str = ""
     host: str = ""
+
+    def too_short(self, size: int) -> bool:
+        """Whether a body of `size` bytes is surely below what the upstream caches."""
+        return size < SHORTEST * self.minimum

@@ -201,8 +201,8 @@ async def test_settling_survives_a_policy_that_raises():
         async def settle(self, call, step, outcome, store):
             raise RuntimeError
 
-    last = Fixed("b.x", Skip(""))
-    line = pipeline(Raising("a.x", Skip("")), last)
+    last = Fixed("b.x", Skip("", "memo"))
+    line = pipeline(Raising("a.x", Skip("", "memo")), last)
     await made.settle(await made.plan(call(), line), line, Outcome(200))
     assert last.settled
     assert made.failed == ["a.x"]

@@ -113,7 +113,7 @@ def test_marks_that_a_policy_sets_are_read_and_billed(trace):
 
 
 def test_a_policy_sees_the_traces_time_and_usage_and_its_store_forgets(trace):
-    policy = Spoken(lambda _: Skip("looked"))
+    policy = Spoken(lambda _: Skip("looked", "memo"))
     replayed([trace], "gpt-6-sol", piped(policy), pace=Pace(gap=7.0))
     assert [b - a for a, b in zip(policy.nows, policy.nows[1:], strict=False)] == [7.0] * 5
     assert policy.terms.rule == "openai_breakpoints"
