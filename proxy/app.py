@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from policies.base.call import Call, Dialect
+from policies.base.call import Dialect
 from proxy import models
-from proxy.downstream import ON_DISCONNECT
 from proxy.edge import read_call
 from proxy.errors import ProxyError
 from proxy.exchange import CutOff, Exchange
 from proxy.fault import note
-from proxy.generation import Generation
 from proxy.live import Live
-from proxy.send import ClientGone, Receive, Scope, Send, send_error
+from proxy.send import CLIENT, Client, ClientGone, Message, Receive, Scope, respond_error
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+Send = Callable[[Message], Awaitable[None]]
 
 
 class App:
@@ -37,21 +37,22 @@ class App:
             return self._v1(scope, receive, send)
         return self._pages()(scope, receive, send)
 
-    async def _v1(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _v1(self, scope: Scope, receive: Receive, _send: object) -> None:
         started = perf_counter()
         # The error form is Anthropic's on its own paths, and OpenAI's on all others.
         anthropic = scope["path"].startswith("/v1/messages")
         form = Dialect.MESSAGES if anthropic else Dialect.CHAT
+        client: Client = scope["extensions"][CLIENT]
         generation = self._live.lease()
         try:
             call = await read_call(scope, receive, generation)
             if models.is_list(call) and len(generation.backends) > 1:
-                await models.answer(call, generation, send)
+                await models.answer(call, generation, client)
             else:
-                await _exchange(call, generation, scope, send, started)
+                await Exchange(call, generation.lane(call), client, started).run()
         except ProxyError as error:
             generation.books.unplanned(error.status)
-            await send_error(send, form, error)
+            respond_error(client, form, error)
         except ClientGone:
             generation.books.unplanned(499)
         except CutOff:
@@ -60,7 +61,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
             note(error)
             generation.books.unplanned(500)
-            await send_error(send, form, ProxyError("Penstock failed; its log says where"))
+            respond_error(client, form, ProxyError("Penstock failed; its log says where"))
         finally:
             self._live.release(generation)
 
@@ -83,29 +84,3 @@ class App:
         await receive()
         await self._live.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def _exchange(
-    call: Call, generation: Generation, scope: Scope, send: Send, started: float
-) -> None:
-    """Run a call; when its client hangs up, cancel it, unless others wait for its reply."""
-    lane = generation.lane(call)
-    gone = False
-
-    def hung_up(cancel: Callable[[], object]) -> None:
-        nonlocal gone
-        gone = True
-        call.audience.desert(cancel)
-
-    on_disconnect = scope["extensions"][ON_DISCONNECT]
-    on_disconnect(hung_up)
-    try:
-        await Exchange(call, lane, send, started).run()
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        task = asyncio.current_task()
-        assert task is not None
-        task.uncancel()
-    finally:
-        on_disconnect(None)

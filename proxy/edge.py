@@ -13,7 +13,7 @@ from policies.base.call import Call, Dialect, Headers
 from policies.base.errors import MalformedBody
 from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
-from proxy.send import ClientGone, Receive, Scope
+from proxy.send import CLIENT, Client, ClientGone, Receive, Scope
 from proxy.wire import envelope
 from proxy.wire.encoding import decode
 from proxy.wire.headers import Head, split
@@ -70,6 +70,7 @@ def endpoint_scope(path: str, headers: list[tuple[bytes, bytes]]) -> Scope:
         "raw_path": whole.encode(),
         "query_string": b"",
         "headers": headers,
+        "extensions": {},
     }
 
 
@@ -90,7 +91,7 @@ async def read_call(
     body = _EMPTY
     if dialect is Dialect.OPAQUE:
         if length and length <= _INLINE and _is_json(head):
-            body = Body(b"", await _whole(receive, length, _INLINE))
+            body = Body(b"", await _whole(scope, receive, length, _INLINE))
             model = _model_of(body.wire)
         elif length != 0:
             upload = Upload(receive, length)
@@ -98,7 +99,7 @@ async def read_call(
             model = unquote(target[len("models/") :].partition("?")[0])
     else:
         limit = generation.config.limits.body
-        wire = await _whole(receive, length, limit)
+        wire = await _whole(scope, receive, length, limit)
         encoding = head.header(b"content-encoding")
         if len(wire) <= _INLINE and encoding is None:
             body = Body(wire)
@@ -162,19 +163,20 @@ def _framing(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, Header
     return length, tuple(others)
 
 
-async def _whole(receive: Receive, length: int | None, limit: int) -> bytes:
+async def _whole(scope: Scope, receive: Receive, length: int | None, limit: int) -> bytes:
     """The request body, at most `limit` bytes."""
     if (length or 0) > limit:
         raise _too_large(limit)
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        first: bytes = message["body"]
-        if len(first) > limit:
+    client: Client | None = scope["extensions"].get(CLIENT)
+    there = client.take() if client is not None else None
+    if there is not None:
+        if len(there) > limit:
             raise _too_large(limit)
-        return first
+        return there
     parts: list[bytes] = []
     size = 0
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         parts.append(message["body"])
@@ -183,7 +185,6 @@ async def _whole(receive: Receive, length: int | None, limit: int) -> bytes:
             raise _too_large(limit)
         if not message.get("more_body", False):
             return b"".join(parts)
-        message = await receive()
 
 
 def _too_large(limit: int) -> TooLarge:

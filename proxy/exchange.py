@@ -25,7 +25,7 @@ from proxy.errors import ProxyError, Refused
 from proxy.fault import note
 from proxy.receipt import Facts, cache_word, receipt
 from proxy.rejected import rejected
-from proxy.send import ClientGone, Send, send_error, send_whole
+from proxy.send import Client, ClientGone, respond, respond_error
 from proxy.tee import INLINE, Tee
 from proxy.wire.complete import Finding
 from proxy.wire.error_form import error_event
@@ -74,30 +74,36 @@ class Exchange:
     __slots__ = (
         "_begun",
         "_call",
+        "_client",
+        "_gone",
         "_lane",
         "_overhead",
         "_plan",
         "_reply",
-        "_send",
         "_started",
         "_stream",
         "_tee",
     )
 
-    def __init__(self, call: Call, lane: Lane, send: Send, started: float) -> None:
+    def __init__(self, call: Call, lane: Lane, client: Client, started: float) -> None:
         self._call = call
         self._lane = lane
-        self._send = send
+        self._client = client
         self._started = started
         self._tee = Tee(lane.recording_limit)
         self._plan = Plan(call, call, (), None, lane.pipeline.name)
         self._reply: Reply | None = None
         self._overhead = 0.0
+        self._gone = False  # the client has hung up
         self._begun = False  # the head has gone to the client
         self._stream = False  # the reply is an event stream
 
     async def run(self) -> None:
-        """Answer the client and account for it. Raises `CutOff`, and when cancelled."""
+        """Answer the client and account for it. Raises `CutOff`, and when cancelled.
+
+        When its client hangs up the call is cancelled, unless others wait for its reply.
+        """
+        self._client.on_disconnect(self._hung_up)
         try:
             self._plan = await self._lane.engine.plan(self._call, self._lane.pipeline)
             if self._plan.final is None and self._call.controls.cache is not CacheMode.ONLY:
@@ -108,7 +114,11 @@ class Exchange:
             await self._fail(error)
         except asyncio.CancelledError:
             self._client_gone()
-            raise
+            if not self._gone:
+                raise
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
         except ClientGone:
             self._client_gone()
         except CutOff:
@@ -117,8 +127,13 @@ class Exchange:
             note(error)
             await self._fail(ProxyError("Penstock failed; its log says where"))
         finally:
+            self._client.on_disconnect(None)
             if self._reply is not None:
                 await self._reply.chunks.aclose()
+
+    def _hung_up(self, cancel: Callable[[], object]) -> None:
+        self._gone = True
+        self._call.audience.desert(cancel)
 
     async def _answer(self, final: Step | None) -> None:
         """Answer from a store, refuse, or find that there is nothing in store."""
@@ -153,7 +168,7 @@ class Exchange:
             headers, body = render(call.dialect, recording, call.stream, options)
         self._overhead = perf_counter() - self._started
         head = headers + self._receipt("none", recording.usage)
-        await send_whole(self._send, recording.status, head, body)
+        respond(self._client, recording.status, head, body)
         self._tee.times.append(perf_counter())
         self._close(recording.status, usage=recording.usage)
 
@@ -177,7 +192,7 @@ class Exchange:
             self._overhead += perf_counter() - back
             stored = recording is not None and self._will_store(reply, len(recording.body))
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
-            await send_whole(self._send, reply.status, head, whole, self._call.method)
+            respond(self._client, reply.status, head, whole, self._call.method)
         await self._settle(reply, finding, recording)
 
     async def _sent(self) -> Reply:
@@ -200,7 +215,7 @@ class Exchange:
 
     async def _relay(self, reply: Reply) -> None:
         """Pass chunks on as they come."""
-        send, feed = self._send, self._tee.feed
+        send, feed = self._client.send, self._tee.feed
         head = reply.headers + self._receipt(reply.backend, None)
         await send({"type": "http.response.start", "status": reply.status, "headers": head})
         self._begun = True
@@ -234,7 +249,7 @@ class Exchange:
         if not self._begun:
             extra = ((b"x-penstock-request-id", self._call.id.encode()),)
             self._close(error.status, error=error.code)
-            await send_error(self._send, self._form(), error, extra)
+            respond_error(self._client, self._form(), error, extra)
             return
         status = self._reply.status if self._reply else error.status
         self._close(status, error=error.code)
@@ -244,7 +259,7 @@ class Exchange:
         if not self._stream or framed:
             raise CutOff from error  # there is no place for words of ours
         event = error_event(self._form(), error)
-        await self._send({"type": "http.response.body", "body": event, "more_body": False})
+        await self._client.send({"type": "http.response.body", "body": event, "more_body": False})
 
     def _form(self) -> Dialect:
         """In whose form errors are told: Anthropic's on its own paths."""

@@ -11,7 +11,7 @@ from policies.base.call import Call
 from policies.base.ports import Backend
 from proxy.errors import ProxyError, UpstreamError
 from proxy.generation import Generation
-from proxy.send import Send, send_whole
+from proxy.send import Client, respond
 from proxy.wire.encoding import decode
 
 _LIMIT = 16 * 1024 * 1024
@@ -22,7 +22,7 @@ def is_list(call: Call) -> bool:
     return call.method == "GET" and call.path.partition("?")[0] == "models"
 
 
-async def answer(call: Call, generation: Generation, send: Send) -> None:
+async def answer(call: Call, generation: Generation, client: Client) -> None:
     """The merged list; raises `UpstreamError` if no backend gave one."""
     # Encodings are for the one who reads, and that is Penstock here.
     headers = tuple(pair for pair in call.headers if pair[0] != b"accept-encoding")
@@ -38,7 +38,7 @@ async def answer(call: Call, generation: Generation, send: Send) -> None:
             merged.setdefault(model["id"], model)
     body = msgspec.json.encode({"object": "list", "data": list(merged.values())})
     generation.books.unplanned(200)
-    await send_whole(send, 200, ((b"content-type", b"application/json"),), body)
+    respond(client, 200, ((b"content-type", b"application/json"),), body)
 
 
 async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:

@@ -5,26 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
 from proxy.downstream.request import Request, Scope
 from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, chunk, head
 from proxy.errors import ProxyError
+from proxy.send import CLIENT, Listener, Message
 
 if TYPE_CHECKING:  # a cycle: the connection makes these
     from proxy.downstream.connection import Connection
 
-Message = MutableMapping[str, Any]
 Application = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
 ]
 
-Listener = Callable[[Callable[[], object]], None]
-
-ON_DISCONNECT = "penstock.on_disconnect"
 _FEW = 2  # connections, up to which every response is written at once
 _JOINED = 64 * 1024  # up to here copying a body behind its head is cheaper than a second buffer
 
@@ -61,7 +58,7 @@ class Exchange:
     async def run(self, application: Application, scope: Scope) -> None:
         """Call the application, and end the response if it did not."""
         try:
-            scope["extensions"] = {ON_DISCONNECT: self.on_disconnect}
+            scope["extensions"] = {CLIENT: self}
             await application(scope, self.receive, self.send)
             if not (self.complete or self.over):
                 self._abandoned()
@@ -114,6 +111,29 @@ class Exchange:
         else:
             raise RuntimeError(f"{kind} is out of turn")
 
+    def take(self) -> bytes | None:
+        """The whole body, where all of it has come and none was received; else None."""
+        request = self.request
+        if not request.complete or self._taken or self.complete or self.over:
+            return None
+        self._taken = True
+        body = request.take()
+        if self._connection.paused:
+            self._connection.regulate()
+        return body
+
+    def respond(self, status: int, fields: Any, body: bytes) -> None:
+        """A whole response, in place of the two messages that `send` takes for one.
+
+        Once the client has gone, nothing happens. Raises as `send` does.
+        """
+        if self.over:
+            return
+        if self._framing is not None:
+            raise RuntimeError("a response is out of turn")
+        self._open(status, fields)
+        self._write(body, more=False)
+
     def on_disconnect(self, listener: Listener | None) -> None:
         """Have `listener` called, once, if the client goes before the response is complete.
 
@@ -154,6 +174,10 @@ class Exchange:
     # The response.
 
     def _start(self, status: int, fields: Any) -> None:
+        self._open(status, fields)
+        self._flush = self._connection.loop.call_soon(self._flush_head)
+
+    def _open(self, status: int, fields: Any) -> None:
         connection, request = self._connection, self.request
         keep_alive = self.keep_alive and not connection.closing
         if request.expects and not request.complete:
@@ -163,7 +187,6 @@ class Exchange:
             fields = [*defaults, *fields]
         written = head(status, fields, request, keep_alive=keep_alive)
         self._head, self._framing, self._left, self.keep_alive = written
-        self._flush = connection.loop.call_soon(self._flush_head)
 
     def _write(self, body: bytes, *, more: bool) -> None:
         framing = self._framing
@@ -235,7 +258,7 @@ class Exchange:
         self._stop_flush()
         self.keep_alive = False
         fields, body = answer(error)
-        self._start(error.status, fields)
+        self._open(error.status, fields)
         self._write(body, more=False)
         self.over = True
 

@@ -7,10 +7,10 @@ from functools import partial
 from policies.base.call import CacheMode, Call, Dialect
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
-from policies.base.reply import Chunks, Reply
-from proxy.backends.wrap.flight import Flight, GivenUp, Leader, Reader
+from policies.base.reply import Reply
+from proxy.backends.wrap.flight import Flight, GivenUp, Landed, Leader, Reader
 
-Key = tuple[bytes, str]
+Key = tuple[bytes, bool, bytes | None, str | None]
 
 
 class Coalesce:
@@ -45,7 +45,8 @@ class Coalesce:
             flight.finish(error)
             raise
         flight.land(reply)
-        return _seen(reply, Leader(flight), collapsed=False)
+        reply.chunks = Leader(flight) if reply.whole is None else Landed(flight, reply.whole)
+        return reply
 
     def _key(self, call: Call) -> Key | None:
         controls = call.controls
@@ -59,8 +60,9 @@ class Coalesce:
         if identity is None:
             return None
         # What chooses the bytes in which the one answer comes.
-        form = (call.stream, call.body.field("stream_options"), call.header(b"accept-encoding"))
-        return identity, repr(form)
+        options = call.body.field("stream_options")
+        encoding = call.header(b"accept-encoding")
+        return identity, call.stream, encoding, None if options is None else repr(options)
 
     async def aclose(self) -> None:
         """Close what it wraps."""
@@ -76,17 +78,13 @@ async def _follow(flight: Flight) -> Reply:
     except BaseException:
         flight.leave(reader)
         raise
-    return _seen(flight.reply, reader, collapsed=True)
-
-
-def _seen(reply: Reply, chunks: Chunks, *, collapsed: bool) -> Reply:
-    """The reply as one of those who share it sees it."""
+    shared = flight.reply
     return Reply(
-        reply.status,
-        reply.headers,
-        chunks,
-        reply.backend,
-        reply.whole,
-        collapsed=collapsed,
-        attempts=reply.attempts,
+        shared.status,
+        shared.headers,
+        reader,
+        shared.backend,
+        shared.whole,
+        collapsed=True,
+        attempts=shared.attempts,
     )

@@ -205,11 +205,16 @@ class Flight:
         if self.pumped and self._size > self._limit:
             self._wake()
 
+    def part(self) -> None:
+        """The leader is through: whoever reads goes on without it."""
+        self.leader = None
+        if self._readers:
+            self._audience = Audience()  # the leader's call is not to be ended any more
+        self.close()
+
     async def abandon(self) -> None:
         """The leader is through, or gives up: others go on without it."""
-        self.leader = None
-        self._audience = Audience()  # the leader's call is not to be ended any more
-        self.close()
+        self.part()
         if self._readers:
             self.take_over()
         elif self._pump is None and self._chunks is not None:
@@ -282,12 +287,9 @@ class Leader:
         flight = self._flight
         if self._reader is not None:
             return await self._reader.__anext__()
-        if self._at < flight.end or flight.done:  # a reply that came whole
-            parts = flight.parts(self._at)
-            self._at = flight.end
-            if not parts:
-                raise StopAsyncIteration
-            return b"".join(parts)
+        if flight.done:
+            flight.parts(self._at)  # raises what ended it
+            raise StopAsyncIteration
         chunk = await flight.drive()
         self._at = flight.end
         return chunk
@@ -297,3 +299,26 @@ class Leader:
         if self._reader is not None:
             await self._reader.aclose()
         await self._flight.abandon()
+
+
+class Landed:
+    """The leader's view of a reply that came whole: nothing is left to be read for others."""
+
+    __slots__ = ("_flight", "_whole")
+
+    def __init__(self, flight: Flight, whole: bytes) -> None:
+        self._flight = flight
+        self._whole: bytes | None = whole
+
+    def __aiter__(self) -> Landed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        whole, self._whole = self._whole, None
+        if not whole:
+            raise StopAsyncIteration
+        return whole
+
+    async def aclose(self) -> None:
+        """What is settled now is not shared with later requests."""
+        self._flight.part()

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy.downstream import ON_DISCONNECT, Connection
+from proxy.downstream import Connection
+from proxy.send import CLIENT
 
 
 async def app(scope, receive, send):
@@ -247,7 +248,7 @@ async def test_a_hang_up_is_told_at_once():
     gone = asyncio.Event()
 
     async def waiting(scope, receive, send):
-        scope["extensions"][ON_DISCONNECT](lambda _: gone.set())
+        scope["extensions"][CLIENT].on_disconnect(lambda _: gone.set())
         await asyncio.sleep(5)
 
     async with serving(waiting) as port:

@@ -8,8 +8,8 @@ import logging
 import pytest
 from asgi_server import answer, body_of, echo, error_of, responses, serving, turns, until
 
-from proxy.downstream import ON_DISCONNECT
 from proxy.outlet import outlet
+from proxy.send import CLIENT
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -286,10 +286,10 @@ async def test_a_hang_up_is_told_in_both_ways(how):
     told = []
 
     async def app(scope, receive, send):
-        scope["extensions"][ON_DISCONNECT](lambda _: told.append("called"))
+        scope["extensions"][CLIENT].on_disconnect(lambda _: told.append("called"))
         await body_of(receive)
         told.append((await receive())["type"])
-        scope["extensions"][ON_DISCONNECT](lambda _: told.append("late"))
+        scope["extensions"][CLIENT].on_disconnect(lambda _: told.append("late"))
         await answer(send, b"still here")
 
     async with serving(app) as site:
@@ -335,7 +335,7 @@ async def test_no_listener_is_called_after_the_response_or_when_taken_back():
     told = []
 
     async def app(scope, receive, send):
-        listen = scope["extensions"][ON_DISCONNECT]
+        listen = scope["extensions"][CLIENT].on_disconnect
         listen(lambda _: told.append("called"))
         if scope["path"] == "/back":
             listen(None)
