@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 
 from proxy.errors import ConnectFailed
 from proxy.upstream.connection import Connection
@@ -48,11 +49,10 @@ class Client:
         if self._proxy and not origin.tls:
             self._authority = b"http://" + origin.authority
             self._fixed += self._proxy.credentials
-        # One for each exchange: a connection is only opened when none is idle, so this
-        # bounds the connections too.
-        self._slots = asyncio.Semaphore(limit)
-        self._open: set[Connection] = set()
+        self._limit = limit
+        self._open: set[Connection] = set()  # those being opened, too
         self._idle: list[Connection] = []
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._ticker: asyncio.TimerHandle | None = None
         self._tick = min(1.0, *(t / 8 for t in (timeouts.first_byte, timeouts.idle, keepalive)))
         self._closed = False
@@ -65,20 +65,24 @@ class Client:
         that cannot be written. What a streamed body raises is passed on.
         """
         lines = head(request, self._authority, self._fixed)
-        if self._idle and not self._slots.locked():
-            await self._slots.acquire()  # at once
-            connection = self._idle.pop()
-        else:
-            connection = await self._acquire()
+        connection = self._idle.pop() if self._idle else await self._acquire()
+        reply = connection.send(lines, request, hold=len(self._open) > _FEW)
         try:
-            return await connection.send(lines, request, hold=len(self._open) > _FEW)
+            return await reply
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
         except NoReply:
             replayable = request.body is None or isinstance(request.body, bytes)
             if not (connection.reused and replayable):
                 raise
         # The upstream closed a kept-alive connection while the request was on its way.
         connection = await self._acquire(fresh=True)
-        return await connection.send(lines, request, hold=False)
+        try:
+            return await connection.send(lines, request, hold=False)
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
 
     async def aclose(self) -> None:
         """Close idle connections; exchanges in flight finish, new ones are refused."""
@@ -92,15 +96,46 @@ class Client:
             raise ConnectFailed(f"the client of {self._origin.name} is closed")
         try:
             async with asyncio.timeout(self._timeouts.connect):
-                await self._slots.acquire()
-                if self._idle and not fresh:
-                    return self._idle.pop()
-                if self._idle:
-                    self._idle[0].abort()  # makes room
-                return await self._connect()
+                while True:
+                    if self._idle and not fresh:
+                        return self._idle.pop()
+                    if len(self._open) < self._limit:
+                        return await self._connect()
+                    if self._idle:
+                        self._idle[0].abort()  # makes room
+                        continue
+                    freed = await self._wait()
+                    if freed is not None and not fresh:
+                        return freed
+                    if freed is not None:
+                        freed.abort()
         except TimeoutError:
             text = f"{self._origin.name}: connect timeout after {self._timeouts.connect:g} s"
             raise ConnectTimeout(text) from None
+
+    async def _wait(self) -> Connection | None:
+        """A connection that was freed, or None where there is room for another."""
+        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():  # the next one's, then
+                freed = waiter.result()
+                if freed is None:
+                    self._hand_on(None)
+                else:
+                    self._free(freed)
+            raise
+
+    def _hand_on(self, freed: Connection | None) -> bool:
+        """Whether somebody waits for a connection, or room for one, and has it now."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(freed)
+                return True
+        return False
 
     async def _connect(self) -> Connection:
         connection = Connection(self._origin.name, self._timeouts, self._free, self._lost)
@@ -116,12 +151,13 @@ class Client:
 
     def _free(self, connection: Connection) -> None:
         """Keep a connection whose exchange has ended."""
+        if self._waiters and not self._closed and self._hand_on(connection):
+            return
         if self._closed or len(self._idle) >= self._idle_limit:
             connection.abort()
             return
         connection.deadline = connection.now() + self._keepalive
         self._idle.append(connection)
-        self._slots.release()
 
     def _lost(self, connection: Connection) -> None:
         """Forget a connection, idle or in an exchange."""
@@ -130,8 +166,7 @@ class Client:
         self._open.remove(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        else:
-            self._slots.release()
+        self._hand_on(None)
 
     def _watch(self) -> None:
         """End what is overdue, and look again: one timer serves all connections."""

@@ -45,36 +45,33 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._closed = False
 
-    async def send(self, head: bytes, request: Request, *, hold: bool) -> Response:
-        """Send the request and wait for the reply's head. Cancelling closes the socket.
+    def send(self, head: bytes, request: Request, *, hold: bool) -> asyncio.Future[Response]:
+        """Send the request; the reply, once its head is there. Whoever stops waiting aborts.
 
         `hold` lets a short one wait for the end of the loop's turn: see `outlet`.
         """
+        reply: asyncio.Future[Response] = self._loop.create_future()
         if self._closed:
-            raise NoReply("the upstream hung up without a reply")
+            reply.set_exception(NoReply("the upstream hung up without a reply"))
+            return reply
         self._reader.begin(bodiless=request.method == "HEAD")
         self._chunks = BodyChunks(self, self._reader.body)
-        self.deadline = self._loop.time() + self._timeouts.first_byte
-        reply: asyncio.Future[Response] = self._loop.create_future()
+        self.deadline = self.now() + self._timeouts.first_byte
         self._head = reply
         body = request.body
-        if body is None:
-            self._outlet.write(head)
-        elif not isinstance(body, bytes):
-            self._outlet.write(head)
-            self._upload = self._loop.create_task(self._stream(body, request.length))
-            self._upload.add_done_callback(self._uploaded)
-        elif len(body) > _JOINED:
-            self._outlet.write(head, body)
-        elif hold:
-            self._outlet.hold(head + body)
+        if isinstance(body, bytes):
+            if len(body) > _JOINED:
+                self._outlet.write(head, body)
+            elif hold:
+                self._outlet.hold(head + body)
+            else:
+                self._outlet.write(head + body)
         else:
-            self._outlet.write(head + body)
-        try:
-            return await reply
-        except asyncio.CancelledError:
-            self.abort()
-            raise
+            self._outlet.write(head)
+            if body is not None:
+                self._upload = self._loop.create_task(self._stream(body, request.length))
+                self._upload.add_done_callback(self._uploaded)
+        return reply
 
     def abort(self) -> None:
         """Close the socket now and forget the exchange."""

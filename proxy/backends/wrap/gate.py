@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pydantic import Field
 
@@ -59,11 +60,14 @@ class Gate:
         self._crowds: dict[_Scope, _Crowd] = {}
         self._warm: OrderedDict[tuple[_Scope, bytes], float] = OrderedDict()  # until when
 
-    async def send(self, call: Call) -> Reply:
+    def send(self, call: Call) -> Coroutine[Any, Any, Reply]:
         """The reply, perhaps after another call's has begun."""
         terms = self._terms(call)
         if terms.rule not in RULES or not _concerns(call, terms):
-            return await self._inner.send(call)
+            return self._inner.send(call)
+        return self._in_turn(call, terms)
+
+    async def _in_turn(self, call: Call, terms: Terms) -> Reply:
         scope = (call.tenant, call.model)
         if scope in self._crowds and _may_wait(call):
             await self._wait(call, terms, scope)

@@ -177,7 +177,27 @@ async def test_idle_connections_are_bounded_in_number_and_age():
         await asyncio.sleep(0.2)
         assert len(client._idle) == 0
         assert len(client._open) == 0
-        assert client._slots._value == 1000
+        assert not client._waiters
+
+
+async def test_a_connection_that_a_cancelled_request_waited_for_goes_to_the_next():
+    go = asyncio.Event()
+
+    async def handler(reader, writer, _):
+        while await request_of(reader):
+            await go.wait()
+            writer.write(sized(b"late"))
+
+    async with serve(handler) as served, client_of(served.url, limit=1) as client:
+        tasks = [asyncio.create_task(client.send(post(b"a"))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert len(client._waiters) == 2
+        handed = client._waiters[0]
+        handed.add_done_callback(lambda _: tasks[1].cancel())  # it is handed over, and not taken
+        go.set()
+        replies = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert [getattr(reply, "whole", None) for reply in replies] == [b"late", None, b"late"]
+        assert client._open == set(client._idle)
 
 
 async def test_closing_lets_exchanges_finish():

@@ -423,7 +423,8 @@ async def test_nothing_is_left_behind():
                         pass
 
         await asyncio.gather(*(one(number) for number in range(100)))
-        assert client._slots._value == 8
+        assert client._open == set(client._idle)
+        assert not client._waiters
         assert len(client._open) == len(client._idle) <= 8
     await asyncio.sleep(0)
     assert client._open == set()
