@@ -113,11 +113,14 @@ def entry_of(
         usage = final.recording.usage
     free = isinstance(final, Answer) or outcome.collapsed
     unpaid = outcome.status >= 400 or plan.call.method in _FREE
-    tokens, usd, each = _worth(usage, price, unpaid=unpaid)
-    removed = _removed(plan.rows) if usage is not None else 0
-    tokens_before = tokens + removed
-    usd_direct = None if usd is None else usd + removed * each
-    steps = _chain(plan.rows, tokens_before, usd_direct, each if usage is not None else None)
+    tokens, usd = _worth(usage, price, unpaid=unpaid)
+    tokens_before, usd_direct, each = tokens, usd, None
+    if usage is not None and any([type(row.step) is Edit for row in plan.rows]):
+        each = price.input_token(usage) or 0.0
+        removed = _removed(plan.rows)
+        tokens_before += removed
+        usd_direct = None if usd is None else usd + removed * each
+    steps = _chain(plan.rows, tokens_before, usd_direct, each)
     if outcome.collapsed:
         steps.append(_coalesced(steps, tokens_before, usd_direct))
     billed = _NOTHING if free or usage is None else usage
@@ -159,12 +162,12 @@ def entry_of(
     )
 
 
-def _worth(usage: Usage | None, price: Price, *, unpaid: bool) -> tuple[int, float | None, float]:
-    """Tokens, USD, and USD of one input token. Without usage, what is `unpaid` cost nothing."""
+def _worth(usage: Usage | None, price: Price, *, unpaid: bool) -> tuple[int, float | None]:
+    """Tokens and USD. Without usage, what is `unpaid` cost nothing."""
     if usage is None:
-        return 0, 0.0 if unpaid else None, 0.0
+        return 0, 0.0 if unpaid else None
     tokens = usage.uncached + usage.read + usage.write + usage.output
-    return tokens, price.cost(usage), price.input_token(usage) or 0.0
+    return tokens, price.cost(usage)
 
 
 def _spared(row: Row) -> int:

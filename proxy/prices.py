@@ -91,18 +91,18 @@ class Price(msgspec.Struct, frozen=True):
         paid = usage.uncached + usage.read * self.read + usage.write * self.write
         return (paid * rates.input + usage.output * rates.output) / _MILLION
 
-    def cost_parts(self, usage: Usage) -> dict[str, float]:
-        """USD by kind of token: uncached, read, write, output; empty when unknown."""
-        rates = self.rates_for(usage.input)
+    def cost_parts(self, usage: Usage) -> tuple[float, float, float, float] | None:
+        """USD by kind of token: uncached, read, write, output; None when unknown."""
+        rates = self.rates_for(usage.uncached + usage.read + usage.write)
         if rates is None:
-            return {}
+            return None
         token = rates.input / _MILLION
-        return {
-            "uncached": usage.uncached * token,
-            "read": usage.read * self.read * token,
-            "write": usage.write * self.write * token,
-            "output": usage.output * rates.output / _MILLION,
-        }
+        return (
+            usage.uncached * token,
+            usage.read * self.read * token,
+            usage.write * self.write * token,
+            usage.output * rates.output / _MILLION,
+        )
 
     def input_token(self, usage: Usage) -> float | None:
         """USD that one input token of this exchange cost on average, its cache mix included.

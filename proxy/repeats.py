@@ -6,16 +6,18 @@ A repeat is the cache's best customer: it should not have to be parsed to be rec
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 
 from policies.base.body import Body
 from policies.base.call import Dialect
 from policies.base.fingerprint import DECISIVE_FIELDS, FORM
+from policies.base.prompt_memo import Memo
 from proxy.wire import envelope
 from proxy.wire.envelope import Envelope
 
-_REMEMBERED = 4096  # bodies, a kilobyte each
+_REMEMBERED = 2048  # bodies, a kilobyte each; and as many older ones
 _SAMPLE = 256  # bytes
 
 
@@ -33,22 +35,21 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[Dialect, bytes, bytes], _Known | None] = {}
+        self._seen: Memo[tuple[Dialect, bytes, bytes], _Known | Literal["once"]] = Memo(_REMEMBERED)
 
     def read(self, dialect: Dialect, body: Body) -> Envelope:
         """As `envelope.read`, with the same errors."""
         text, seen = body.raw, self._seen
         sample = (dialect, text[-_SAMPLE:], text[:: len(text) // _SAMPLE + 1])
-        if sample not in seen:
-            if len(seen) >= _REMEMBERED:
-                del seen[next(iter(seen))]
-            seen[sample] = None
+        known = seen.get(sample)
+        if known is None:
+            seen.put(sample, "once")
             return envelope.read(dialect, body)
-        digest, known = sha256(text).digest(), seen[sample]
-        if known is not None and known.raw == digest:
+        digest = sha256(text).digest()
+        if known != "once" and known.raw == digest:
             body.recall(known.fields, FORM, known.canonical)
             return known.envelope
         found = envelope.read(dialect, body)
         fields = {name: body.field(name) for name in DECISIVE_FIELDS}
-        seen[sample] = _Known(digest, body.digest(FORM), fields, found)
+        seen.put(sample, _Known(digest, body.digest(FORM), fields, found))
         return found

@@ -70,8 +70,12 @@ class Traffic:
         spent[1] += usage.read
         spent[2] += usage.write
         spent[3] += usage.output
-        for kind, dollars in enumerate(price.cost_parts(usage).values()):
-            usd[kind] += dollars
+        parts = price.cost_parts(usage)
+        if parts is not None:
+            usd[0] += parts[0]
+            usd[1] += parts[1]
+            usd[2] += parts[2]
+            usd[3] += parts[3]
 
 
 class Stream:

@@ -43,14 +43,14 @@ class Body:
             doc = self._parsed.doc if self._parsed else _lenient(self.raw)
             if not isinstance(doc, dict):
                 raise MalformedBody("the request body must be a JSON object", None)
-            self._doc = doc
+            self._doc = self._fields = doc
         return self._doc
 
     def field(self, name: str) -> Any:
         """A member of the outermost object, None where there is none; see `json`."""
-        if name in self._fields:
-            return self._fields[name]
-        return self.json().get(name)
+        if self._doc is None and name not in self._fields:
+            self.json()
+        return self._fields.get(name)
 
     def recall(
         self, fields: Mapping[str, object], without: frozenset[str], digest: bytes | None

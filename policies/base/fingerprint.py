@@ -73,9 +73,9 @@ def is_sampled(call: Call) -> bool:
     callers who want variety say so.
     """
     field = call.body.field
-    if (field("n") or 1) > 1 or (field("best_of") or 1) > 1:
+    if field("temperature") and field("seed") is None:
         return True
-    return bool(field("temperature")) and field("seed") is None
+    return (field("n") or 1) > 1 or (field("best_of") or 1) > 1
 
 
 def is_stateful(call: Call) -> bool:
