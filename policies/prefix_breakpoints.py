@@ -92,7 +92,7 @@ class Breakpoints(Base):
         if takes == Accepted():
             return Skip("no cache fields for this upstream")
         if takes.key and not takes.mark:
-            return await self._keyed(call, takes, terms, view)
+            return await self._keyed(call, takes, view)
         top, found = fields(call), blocks(call)
         if top is None or found is None:
             return Skip("unknown shape")
@@ -101,10 +101,10 @@ class Breakpoints(Base):
         if takes.mark:
             return self._followed(call, takes, terms, (top, found), view.now)
         if takes.key:
-            return await self._keyed(call, takes, terms, view)
+            return await self._keyed(call, takes, view)
         return _named(call, takes, found)
 
-    async def _keyed(self, call: Call, takes: Accepted, terms: Terms, view: View) -> Step:
+    async def _keyed(self, call: Call, takes: Accepted, view: View) -> Step:
         """A key is all that the upstream takes: the prompt need not be read to its end."""
         if takes.key in call.doc():
             return Skip("set by the client")

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
-from policies.base.errors import MalformedBody
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
@@ -80,7 +79,7 @@ class CanonicalTools(Base):
 
     def idle(self, call: Call, terms: Terms) -> str:
         """Most requests bring no tools, or are too short for their form to matter."""
-        if call.dialect not in _DIALECTS or b'"tools"' not in call.body.raw:
+        if call.dialect not in _DIALECTS or not call.body.field("tools"):
             return "no tools"
         return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
 
@@ -90,8 +89,6 @@ class CanonicalTools(Base):
         usual = self._usual.get(scope)
         if usual is not None and usual.stands(call.body.raw) and self._recent(usual, view.now):
             return Skip("tools as first seen")
-        if not _has_tools(call):
-            return Skip("no tools")
         found = outline(call.body)
         span = found.spans.get("tools") if found else None
         if span is None:
@@ -144,13 +141,6 @@ class CanonicalTools(Base):
         if form == seen.text:
             size = len(form) + len(call.model)
             self._forms.put((_scope(call), form), (seen.key, seen.now), size)
-
-
-def _has_tools(call: Call) -> bool:
-    try:
-        return bool(call.doc().get("tools"))
-    except MalformedBody:
-        return False
 
 
 def _scope(call: Call) -> tuple[str, ...]:

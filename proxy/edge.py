@@ -101,12 +101,12 @@ async def read_call(
         limit = generation.config.limits.body
         wire = await _whole(scope, receive, length, limit)
         encoding = head.header(b"content-encoding")
-        if len(wire) <= _INLINE and encoding is None:
+        if encoding is None and generation.repeats.is_quick(wire):
             body = Body(wire)
             model, stream = generation.repeats.read(dialect, body)
         elif encoding is None or encoding.strip().lower() in _READABLE:
             body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
-            model, stream = await asyncio.to_thread(envelope.read, dialect, body)
+            model, stream = await asyncio.to_thread(generation.repeats.read_new, dialect, body)
         else:
             dialect, body = Dialect.OPAQUE, Body(b"", wire)
     route = generation.router.find(model, target.partition("?")[0])
@@ -145,7 +145,7 @@ def _model_of(text: bytes) -> str:
 
 
 _EMPTY = Body(b"")
-_INLINE = 128 * 1024  # a longer body is read in a thread, since that takes over a millisecond
+_INLINE = 128 * 1024  # bytes of a body that is read for routing only
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 

@@ -115,7 +115,7 @@ def entry_of(
     unpaid = outcome.status >= 400 or plan.call.method in _FREE
     tokens, usd = _worth(usage, price, unpaid=unpaid)
     tokens_before, usd_direct, each = tokens, usd, None
-    if usage is not None and any([type(row.step) is Edit for row in plan.rows]):
+    if usage is not None and any(isinstance(row.step, Edit) for row in plan.rows):
         each = price.input_token(usage) or 0.0
         removed = _removed(plan.rows)
         tokens_before += removed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
-from policies.base.canonical import Parsed, canonical, every_key_once, parse
+from policies.base.canonical import every_key_once, parse
 from policies.base.errors import MalformedBody
+from policies.base.reading import Opening, Reading, resumed
 from policies.base.spans import Path, outline, splice
 
 
@@ -20,17 +20,30 @@ class Body:
     parser's depth) is forwarded as it came, never edited and never a cache key.
     """
 
-    __slots__ = ("_digests", "_doc", "_fields", "_parsed", "blocks", "memo", "raw", "wire")
+    __slots__ = ("_digests", "_doc", "_fields", "_reading", "blocks", "memo", "raw", "wire")
 
     def __init__(self, raw: bytes, wire: bytes | None = None) -> None:
         self.raw = raw
         self.wire = raw if wire is None else wire
         self.memo: tuple[object, object] = (None, None)  # `fingerprint`'s: for whom, and what
         self.blocks: object = None  # `policies.base.prompt`'s memo
-        self._parsed: Parsed | None = None
+        self._reading: Reading | None = None
         self._doc: dict[str, Any] | None = None
         self._fields: Mapping[str, object] = {}  # remembered without a parse
-        self._digests: dict[frozenset[str], bytes | None] = {}
+        self._digests: dict[frozenset[str], bytes | None] = {}  # so are these
+
+    @property
+    def reading(self) -> Reading | None:
+        """How it was read; None where it is no strict JSON object. See `json`."""
+        self.json()
+        return self._reading
+
+    def read_on(self, opening: Opening) -> None:
+        """Take over what was read of an earlier body that has this opening too."""
+        reading = resumed(self.raw, opening)
+        if reading is not None:
+            self._reading = reading
+            self._doc = self._fields = reading.doc
 
     def json(self) -> dict[str, Any]:
         """The parsed object, shared: callers must not change it.
@@ -39,10 +52,11 @@ class Body:
         is not one JSON object. Nested too deep to parse, only top-level scalars are there.
         """
         if self._doc is None:
-            self._parsed = parse(self.raw)
-            doc = self._parsed.doc if self._parsed else _lenient(self.raw)
+            parsed = parse(self.raw)
+            doc = parsed.doc if parsed else _lenient(self.raw)
             if not isinstance(doc, dict):
                 raise MalformedBody("the request body must be a JSON object", None)
+            self._reading = Reading(parsed, self.raw) if parsed else None
             self._doc = self._fields = doc
         return self._doc
 
@@ -59,30 +73,23 @@ class Body:
         self._fields = fields
         self._digests[without] = digest
 
-    def canonical(self, without: frozenset[str] = frozenset()) -> bytes | None:
-        """Key-sorted compact JSON less the top-level keys `without`.
-
-        Equal for two bodies exactly when their JSON values are. None when the body is not
-        strict JSON or an inner object repeats a key, so that its value is uncertain.
-        Raises `MalformedBody` naming the key when the outermost object repeats one.
-        """
-        self.json()
-        if self._parsed is None:
-            return None
-        return canonical(self.raw, self._parsed, without)
-
     def digest(self, without: frozenset[str] = frozenset()) -> bytes | None:
-        """SHA-256 of `canonical(without)`, computed once; None where that is None."""
-        if without not in self._digests:
-            text = self.canonical(without)
-            self._digests[without] = None if text is None else sha256(text).digest()
-        return self._digests[without]
+        """32 bytes that are the same for two bodies exactly when their JSON values are.
+
+        The top-level keys `without` do not count. None when the body is not strict JSON or an
+        inner object repeats a key, so that its value is uncertain. Raises `MalformedBody`
+        naming the key when the outermost object repeats one.
+        """
+        if without in self._digests:
+            return self._digests[without]
+        reading = self.reading
+        return None if reading is None else reading.digest(without)
 
     def edit(self, values: Mapping[Path, Any]) -> Body:
         """A new body with the value at each path replaced; every other byte stays.
 
-        Raises `KeyError` for a path that is not there, `ValueError` where `canonical()`
-        is None, since there a span could not be named with certainty.
+        Raises `KeyError` for a path that is not there, `ValueError` where `digest()` is
+        None, since there a span could not be named with certainty.
         """
         if self.digest() is None:
             raise ValueError("only strict JSON without repeated keys can be edited")

@@ -13,7 +13,7 @@ import msgspec
 
 from policies.base.errors import MalformedBody
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+encode = msgspec.json.Encoder(order="sorted").encode
 _LONGEST_PLAIN = 17  # a decimal literal up to here is never written longer than it came
 _MAX_EXACT = 2**53
 
@@ -59,20 +59,6 @@ def parse(raw: bytes) -> Parsed | None:
         return Parsed(_decode_odd(raw), plain=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, OverflowError):
         return None
-
-
-def canonical(raw: bytes, parsed: Parsed, without: frozenset[str]) -> bytes | None:
-    """See `Body.canonical`."""
-    doc: dict[str, Any] = parsed.doc
-    dropped = [key for key in without if key in doc]
-    text = _encode({k: v for k, v in doc.items() if k not in without} if dropped else doc)
-    if parsed.plain:
-        # Compact JSON has no byte to spare, so equal lengths prove that no key stood
-        # twice, without a second parse.
-        length = len(text) + sum(len(_encode({key: doc[key]})) - 1 for key in dropped)
-        if length == len(raw) or length == len(msgspec.json.format(raw, indent=-1)):
-            return text
-    return text if every_key_once(raw) else None
 
 
 def every_key_once(raw: bytes) -> bool:

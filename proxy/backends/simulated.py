@@ -146,7 +146,7 @@ class Simulated:
 def _key(call: Call) -> str:
     """32 hex digits, the same for every body of the same JSON value."""
     try:
-        text = call.body.canonical() if call.dialect is not Dialect.OPAQUE else None
+        text = call.body.digest() if call.dialect is not Dialect.OPAQUE else None
     except MalformedBody:
         text = None
     text = call.body.raw if text is None else text

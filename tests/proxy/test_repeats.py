@@ -81,4 +81,4 @@ def test_memory_is_bounded():
     repeats = Repeats()
     for number in range(5000):
         repeats.read(Dialect.CHAT, Body(raw(user=str(number))))
-    assert len(repeats._seen) == 4096
+    assert 2048 <= len(repeats._seen) <= 4096

@@ -57,7 +57,7 @@ def written(value, draw):
 @given(objects, st.data())
 def test_two_ways_to_write_one_value_have_one_canonical_form(value, data):
     one, other = written(value, data.draw), written(value, data.draw)
-    assert Body(one.encode()).canonical() == Body(other.encode()).canonical() is not None
+    assert Body(one.encode()).digest() == Body(other.encode()).digest() is not None
 
 
 @given(objects, objects)
@@ -78,8 +78,8 @@ def test_excluded_keys_do_not_count(value):
     with_form = Body(json.dumps(value | {"stream": True}).encode())
     without = Body(json.dumps(value | {"stream": False}, indent=1).encode())
     form = frozenset({"stream"})
-    assert with_form.canonical(form) == without.canonical(form)
-    assert "stream" not in json.loads(with_form.canonical(form))
+    assert with_form.digest(form) == without.digest(form)
+    assert with_form.digest() != without.digest()
 
 
 @given(objects, st.data())
@@ -129,7 +129,7 @@ def test_an_edit_of_a_path_that_is_not_there_is_a_key_error(path):
 def test_what_strict_json_forbids_is_read_but_never_keyed_or_edited(raw):
     body = Body(raw)
     assert body.json()["model"] == "m"
-    assert body.canonical() is None
+    assert body.digest() is None
     assert body.raw == raw
     with pytest.raises(ValueError, match="strict JSON"):
         body.edit({("model",): "n"})
@@ -154,13 +154,13 @@ def test_what_is_no_json_object_is_malformed(raw):
 )
 def test_a_key_that_stands_twice_at_the_top_is_named(raw):
     with pytest.raises(MalformedBody) as caught:
-        Body(raw).canonical()
+        Body(raw).digest()
     assert caught.value.param == "model"
 
 
 def test_a_key_that_stands_twice_further_in_makes_the_value_uncertain():
-    assert Body(b'{"m":[{"a":1,"a":2}]}').canonical() is None
-    assert Body(b'{"x":1e5,"m":[{"a":1,"a":2}]}').canonical() is None
+    assert Body(b'{"m":[{"a":1,"a":2}]}').digest() is None
+    assert Body(b'{"x":1e5,"m":[{"a":1,"a":2}]}').digest() is None
 
 
 @given(st.binary(max_size=200))
@@ -168,7 +168,7 @@ def test_arbitrary_bytes_are_read_or_refused(raw):
     try:
         body = Body(raw)
         body.json()
-        body.canonical()
+        body.digest()
     except MalformedBody:
         return
     assert body.raw == raw
