@@ -81,7 +81,7 @@ class StepRow(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-class LedgerEntry(msgspec.Struct, frozen=True):
+class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     """A request's row and those of its steps; the tokens billed for it, and their price."""
 
     request: RequestRow

@@ -75,7 +75,7 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
     # cycles, so it may come by less often.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
     server.run(sockets=[sock])
     return 0 if server.started else _STARTED_BADLY
 

@@ -11,7 +11,7 @@ from policies.base.terms import Terms
 from policies.base.usage import Usage
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One policy's decision. `seconds` is the time it took to plan."""
 
     policy: str
@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
         )
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What happened. Times in seconds; None where there was none.
 
     `recording` is set only for a complete reply: 2xx, terminal event seen, every choice

@@ -50,7 +50,7 @@ def _no_terms(call: Call) -> Terms:  # noqa: ARG001 - the signature of `View.ter
     return Terms()
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, gc=False):
     """What planning may read. `now` is Unix seconds; `terms` those of the call's upstream.
 
     `counter(model)` counts tokens as that model does. It takes milliseconds for long texts,

@@ -20,7 +20,7 @@ _LISTS = ("messages", "input")  # what grows from turn to turn
 _WHITE = b" \t\n\r"
 
 
-class Opening(msgspec.Struct, frozen=True):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """A body up to the end of an item of its growing list; `text` is JSON that breaks off.
 
     `start`: where in `text` the first item may begin. `items`: the list so far, shared, not

@@ -43,7 +43,7 @@ class Reply(msgspec.Struct):
         return None
 
 
-class Recording(msgspec.Struct, frozen=True):
+class Recording(msgspec.Struct, frozen=True, gc=False):
     """A complete reply as it came: what a cache stores. `body` is not content-encoded."""
 
     status: int

@@ -9,7 +9,7 @@ from policies.base.call import Effect, Headers
 from policies.base.reply import Recording
 
 
-class Skip(msgspec.Struct, frozen=True):
+class Skip(msgspec.Struct, frozen=True, gc=False):
     """Leave the request as it is.
 
     `keeps`: the bytes of the largest reply that the policy would store, once it is there.

@@ -55,8 +55,10 @@ class MemoryTier:
 
     def keep(self, slot: Slot, entry: Entry) -> None:
         """Keep the entry if it is not larger than an eighth of the bound."""
-        self.drop(slot)
-        cost = _cost(slot, entry)
+        old = self._entries.pop(slot, None)
+        if old is not None:
+            self._bytes -= _cost(slot, old)
+        cost = len(slot.key) + len(entry.value) + OVERHEAD
         if cost > self._bound // LARGEST:
             return
         self._entries[slot] = entry

@@ -132,10 +132,13 @@ class SqliteTier:
         Sealed here rather than by the writing thread, which gets the interpreter too rarely.
         """
         late, self._late = self._late, {}
+        batch: Batch = {}
+        for slot, entry in late.items():
+            sealed = b"" if entry is GONE else seal(slot, entry)
+            batch[digest(slot)] = (slot, entry, sealed)
         try:
-            for slot, entry in late.items():
-                sealed = b"" if entry is GONE else seal(slot, entry)
-                self._opened().put(digest(slot), (slot, entry, sealed))
+            if batch:
+                self._opened().put(batch)
         except StoreError as error:
             self._lost = error
 

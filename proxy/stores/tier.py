@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -17,7 +17,7 @@ class StoreError(Exception):
     """A tier cannot do what was asked of it."""
 
 
-class Slot(NamedTuple):
+class Slot(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Where an entry lives: the policy that owns it, whose it is, and its key."""
 
     space: str  # the policy's name, such as "cache.exact"

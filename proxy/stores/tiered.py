@@ -8,6 +8,8 @@ all within about a second.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from policies.base.ports import Entry
 from proxy.stores.memory import MemoryTier
@@ -59,10 +61,10 @@ class TieredTier:
             self.memory.keep(slot, entry)
         return entry
 
-    async def put(self, slot: Slot, entry: Entry) -> None:
-        """Keep the entry in both tiers."""
+    def put(self, slot: Slot, entry: Entry) -> Coroutine[Any, Any, None]:
+        """Keep the entry in memory now, and in the tier behind it once this is awaited."""
         self.memory.keep(slot, entry)
-        await self.shared.put(slot, entry)
+        return self.shared.put(slot, entry)
 
     async def delete(self, slot: Slot) -> None:
         """Forget the entry in both tiers."""

@@ -54,6 +54,7 @@ class WriteBehind:
         self._due = time.monotonic()
         self._waiting = 0
         self._queue: deque[_Work] = deque()
+        self._unwritten: dict[bytes, Entry] = {}  # all that is queued
         self._open: _Work | None = None  # the last batch, while it takes more writes
         self._closing = False
         self._lock = threading.Lock()
@@ -64,9 +65,9 @@ class WriteBehind:
         """Begin to work."""
         self._thread.start()
 
-    def put(self, key: bytes, write: Write) -> None:
-        """Queue a write. Raises `StoreError` when the queue is full."""
-        cost = len(write[1].value) + _OVERHEAD
+    def put(self, batch: Batch) -> None:
+        """Queue writes. Raises `StoreError`, and takes none of them, when the queue is full."""
+        cost = sum([len(entry.value) + _OVERHEAD for _, entry, _ in batch.values()])
         with self._lock:
             if self._waiting + cost > self._limit:
                 raise StoreError("writes come faster than the disk takes them")
@@ -75,19 +76,14 @@ class WriteBehind:
                 work = self._open = _Work()
                 self._queue.append(work)
                 self._changed.notify()
-            work.batch[key] = write
+            work.batch.update(batch)
+            self._unwritten.update([(key, entry) for key, (_, entry, _) in batch.items()])
             work.cost += cost
             self._waiting += cost
 
     def find(self, key: bytes) -> Entry | None:
         """The latest entry put under this digest, or `GONE`, that has yet to reach the disk."""
-        if not self._queue:
-            return None
-        with self._lock:
-            for work in reversed(self._queue):
-                if key in work.batch:
-                    return work.batch[key][1]
-        return None
+        return self._unwritten.get(key)
 
     def call(self, job: Callable[[], Any]) -> Future[Any]:
         """Run a job after all that was handed in before it."""
@@ -115,6 +111,9 @@ class WriteBehind:
                 if self._queue and self._queue[0] is work:
                     self._queue.popleft()
                 self._waiting -= work.cost
+                for key, (_, entry, _) in work.batch.items():
+                    if self._unwritten.get(key) is entry:
+                        del self._unwritten[key]
 
     def _next(self) -> _Work | None:
         """The work at the head of the queue, which stays there until it is done."""

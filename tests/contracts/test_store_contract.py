@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from msgspec.structs import replace
 
 from policies.base.ports import Entry
 from proxy.stores.bound import bind
@@ -117,7 +118,7 @@ async def test_an_entry_expires_in_time(tier):
 async def test_size_counts_entries_and_bytes(tier):
     before = await tier.size()
     for number in range(50):
-        await tier.put(SLOT._replace(key=b"%d" % number), entry(b"x" * 10_000))
+        await tier.put(replace(SLOT, key=b"%d" % number), entry(b"x" * 10_000))
     await _flushed(tier)
     entries, held = await tier.size()
     assert entries == before[0] + 50

@@ -307,7 +307,7 @@ class Landed:
     __slots__ = ("_flight", "_whole")
 
     def __init__(self, flight: Flight, whole: bytes) -> None:
-        self._flight = flight
+        self._flight: Flight | None = flight
         self._whole: bytes | None = whole
 
     def __aiter__(self) -> Landed:
@@ -321,4 +321,6 @@ class Landed:
 
     async def aclose(self) -> None:
         """What is settled now is not shared with later requests."""
-        self._flight.part()
+        flight, self._flight = self._flight, None  # a cycle otherwise, since it holds the reply
+        if flight is not None:
+            flight.part()

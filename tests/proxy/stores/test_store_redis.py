@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from proxy.stores.redis import RedisTier
@@ -37,7 +38,7 @@ def test_redis_is_imported_only_by_setup():
 async def test_redis_itself_expires_entries(server):
     async with opened(server) as tier, Redis.from_url(server.url) as client:
         await tier.put(SLOT, entry(ttl=100))
-        await tier.put(SLOT._replace(key=b"\0"), entry(ttl=0))
+        await tier.put(replace(SLOT, key=b"\0"), entry(ttl=0))
         assert 99_000 < await client.pttl("penstock:cache.exact:team:6b6579") <= 100_000
         assert await client.pttl("penstock:cache.exact:team:00") == -1
 
@@ -52,7 +53,7 @@ async def test_what_is_torn_or_under_the_wrong_key_is_deleted(server):
             assert await tier.get(SLOT) is None
             assert not await client.exists(name)
         await client.set("penstock:cache.exact:them:6b6579", whole)
-        assert await tier.get(SLOT._replace(tenant="them")) is None
+        assert await tier.get(replace(SLOT, tenant="them")) is None
         await client.set(name, whole)
         assert await tier.get(SLOT) is not None
 
@@ -74,7 +75,7 @@ async def test_what_cannot_be_read_does_not_escape_a_purge(server):
 async def test_a_purge_walks_many_keys(server):
     async with opened(server) as tier:
         await asyncio.gather(
-            *(tier.put(SLOT._replace(key=b"%d" % n), entry(model=f"m{n % 2}")) for n in range(1500))
+            *(tier.put(replace(SLOT, key=b"%d" % n), entry(model=f"m{n % 2}")) for n in range(1500))
         )
         assert await tier.purge(Match(model="m0")) == 750
         assert await tier.purge(Match(space="cache.exact")) == 750

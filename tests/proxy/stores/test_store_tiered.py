@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from policies.base.ports import Entry
 from proxy.stores.memory import MemoryTier
@@ -71,7 +72,7 @@ async def test_what_another_process_renewed_is_found_when_ours_expires(shared):
 
 async def test_a_purge_reaches_the_memory_of_other_processes(shared):
     async with opened(shared()) as one, opened(shared()) as two, opened(shared()) as purger:
-        other = SLOT._replace(tenant="other")
+        other = replace(SLOT, tenant="other")
         for tier in (one, two):
             await tier.memory.put(SLOT, entry())
             await tier.memory.put(other, entry())
@@ -91,11 +92,11 @@ async def test_what_is_put_after_a_purge_outlives_its_late_application(shared):
         await one.memory.put(SLOT, entry(b"before"))
         async with opened(shared()) as purger:
             await purger.purge(Match())
-        await one.put(SLOT._replace(key=b"after"), entry(b"after"))
+        await one.put(replace(SLOT, key=b"after"), entry(b"after"))
         for made in await one.shared.purges():
             await one.memory.apply(made)
         assert await one.memory.get(SLOT) is None
-        assert await one.memory.get(SLOT._replace(key=b"after")) is not None
+        assert await one.memory.get(replace(SLOT, key=b"after")) is not None
 
 
 async def test_size_is_of_both_tiers(shared):
