@@ -16,6 +16,7 @@ from policies.base.reply import Recording
 from policies.base.step import Answer, Skip, Step
 from policies.base.units import Duration, Size
 
+_OFF, _REFRESH, _READ_ONLY = CacheMode.OFF, CacheMode.REFRESH, CacheMode.READ_ONLY
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Recording).decode
 
@@ -45,18 +46,18 @@ class ExactCache(Base):
         if key is None:
             return Skip("not strict JSON")
         mode = call.controls.cache
-        if mode is CacheMode.REFRESH:
+        if mode is _REFRESH:
             return Skip("refresh", key, self.settings.max_entry)
         found = await self._find(key, call, view)
         if found is not None:
             return found
-        if mode is CacheMode.READ_ONLY:
+        if mode is _READ_ONLY:
             return Skip("miss")
         return Skip("miss", key, self.settings.max_entry)
 
     def _unfit(self, call: Call) -> str | None:
         """Why the cache must leave this request alone, if it must."""
-        if call.controls.cache is CacheMode.OFF or call.controls.ttl == 0:
+        if call.controls.cache is _OFF or call.controls.ttl == 0:
             return "off by request"
         if is_stateful(call):
             return "stateful"

@@ -39,9 +39,6 @@ class App:
 
     async def _v1(self, scope: Scope, receive: Receive, _send: object) -> None:
         started = perf_counter()
-        # The error form is Anthropic's on its own paths, and OpenAI's on all others.
-        anthropic = scope["path"].startswith("/v1/messages")
-        form = Dialect.MESSAGES if anthropic else Dialect.CHAT
         client: Client = scope["extensions"][CLIENT]
         generation = self._live.lease()
         try:
@@ -52,7 +49,7 @@ class App:
                 await Exchange(call, generation.lane(call), client, started).run()
         except ProxyError as error:
             generation.books.unplanned(error.status)
-            respond_error(client, form, error)
+            respond_error(client, _form(scope), error)
         except ClientGone:
             generation.books.unplanned(499)
         except CutOff:
@@ -61,7 +58,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
             note(error)
             generation.books.unplanned(500)
-            respond_error(client, form, ProxyError("Penstock failed; its log says where"))
+            respond_error(client, _form(scope), ProxyError("Penstock failed; its log says where"))
         finally:
             self._live.release(generation)
 
@@ -84,3 +81,8 @@ class App:
         await receive()
         await self._live.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _form(scope: Scope) -> Dialect:
+    """In whose form errors are told: Anthropic's on its own paths, and OpenAI's on all others."""
+    return Dialect.MESSAGES if scope["path"].startswith("/v1/messages") else Dialect.CHAT

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from policies.base.call import Call, Dialect
+from policies.base.call import OPAQUE, Call
 from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording
 from policies.base.terms import SHORTEST
@@ -59,7 +59,7 @@ class Books:
 
     def close(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
         """Account for a finished request; its reply's `texts` are counted if need be."""
-        if outcome.usage is None and texts and plan.call.dialect is not Dialect.OPAQUE:
+        if outcome.usage is None and texts and plan.call.dialect is not OPAQUE:
             self._later(self._count(plan, outcome, texts))
         else:
             self._write(plan, outcome)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from urllib.parse import unquote
 
 from policies.base.body import Body
-from policies.base.call import Call, Dialect, Headers
+from policies.base.call import OPAQUE, Call, Dialect, Headers
 from policies.base.errors import MalformedBody
 from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
@@ -57,8 +57,8 @@ def target_of(scope: Scope) -> bytes:
 def dialect_of(scope: Scope) -> Dialect:
     """Which of the bodies we read this is, if any."""
     if scope["method"] != "POST":
-        return Dialect.OPAQUE
-    return envelope.DIALECTS.get(scope["path"][len(_PREFIX) :], Dialect.OPAQUE)
+        return OPAQUE
+    return envelope.DIALECTS.get(scope["path"][len(_PREFIX) :], OPAQUE)
 
 
 def endpoint_scope(path: str, headers: list[tuple[bytes, bytes]]) -> Scope:
@@ -89,7 +89,7 @@ async def read_call(
     target = target_of(scope).decode("latin-1")
     model, stream, upload = "", False, None
     body = _EMPTY
-    if dialect is Dialect.OPAQUE:
+    if dialect is OPAQUE:
         if length and length <= _INLINE and _is_json(head):
             body = Body(b"", await _whole(scope, receive, length, _INLINE))
             model = _model_of(body.wire)
@@ -108,7 +108,7 @@ async def read_call(
             body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
             model, stream = await asyncio.to_thread(generation.repeats.read_new, dialect, body)
         else:
-            dialect, body = Dialect.OPAQUE, Body(b"", wire)
+            dialect, body = OPAQUE, Body(b"", wire)
     route = generation.router.find(model, target.partition("?")[0])
     return Call(
         id=f"{generation.stamp}{next(_count):x}",

@@ -30,6 +30,9 @@ _LONGEST_WHY = 200
 class RequestRow(msgspec.Struct, frozen=True, gc=False):
     """One request. `time` is Unix seconds, other times seconds; dollars None: not known.
 
+    Values are those that SQLite takes as they are: truth is 1 or 0, no `error` is "", and a
+    `predicted_read` of -1 is none. All else costs the module twenty times as much to pass on.
+
     `uncached`, `read`, `write` and `output` are the tokens billed upstream; `cache` is the
     word of the `x-penstock-cache` header. `predicted_read` and `missed`: see `Missed`.
     """
@@ -44,12 +47,12 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
     backend: str
     status: int
     cache: str
-    stream: bool
+    stream: int
     uncached: int
     read: int
     write: int
     output: int
-    estimated: bool
+    estimated: int
     usd: float | None
     usd_direct: float | None
     tokens_before: int
@@ -58,9 +61,9 @@ class RequestRow(msgspec.Struct, frozen=True, gc=False):
     overhead_s: float
     ttft_s: float | None
     total_s: float
-    error: str | None
-    holdout: bool
-    predicted_read: int | None = None
+    error: str
+    holdout: int
+    predicted_read: int = -1
     missed: str = ""
 
 
@@ -72,7 +75,7 @@ class StepRow(msgspec.Struct, frozen=True, gc=False):
     decision: str  # skip | edit | send | answer | refuse
     why: str
     mode: str  # on | shadow | holdout | bypass | denied | guarded | error
-    applied: bool
+    applied: int
     effect: str
     tokens_before: int
     tokens_after: int
@@ -137,12 +140,12 @@ def entry_of(
             outcome.backend,
             outcome.status,
             cache_word(plan, collapsed=outcome.collapsed),
-            call.stream,
+            int(call.stream),
             billed.uncached,
             billed.read,
             billed.write,
             billed.output,
-            usage is not None and usage.estimated,
+            int(usage is not None and usage.estimated),
             0.0 if free else usd,
             usd_direct,
             tokens_before,
@@ -151,9 +154,9 @@ def entry_of(
             outcome.overhead,
             outcome.first_byte,
             outcome.total,
-            outcome.error,
-            plan.holdout,
-            missed.predicted,
+            outcome.error or "",
+            int(plan.holdout),
+            -1 if missed.predicted is None else missed.predicted,
             missed.why[:_LONGEST_WHY],
         ),
         tuple(steps),
@@ -213,7 +216,7 @@ def _chain(
                 _DECISION[kind],
                 step.why[:_LONGEST_WHY],
                 row.mode,
-                applied,
+                int(applied),
                 effect,
                 tokens,
                 after,
@@ -238,7 +241,7 @@ def _coalesced(steps: list[StepRow], tokens: int, usd: float | None) -> StepRow:
         "answer",
         "shared an upstream call",
         "on",
-        True,
+        1,
         "exact",
         tokens,
         0,

@@ -33,6 +33,7 @@ from proxy.wire.replay import CannotRender, render
 
 _settling: set[asyncio.Task[None]] = set()  # of exchanges whose client has gone
 
+_ONLY = CacheMode.ONLY
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
 
 
@@ -106,7 +107,7 @@ class Exchange:
         self._client.on_disconnect(self._hung_up)
         try:
             self._plan = await self._lane.engine.plan(self._call, self._lane.pipeline)
-            if self._plan.final is None and self._call.controls.cache is not CacheMode.ONLY:
+            if self._plan.final is None and self._call.controls.cache is not _ONLY:
                 await self._forward()
             else:
                 await self._answer(self._plan.final)
@@ -149,7 +150,7 @@ class Exchange:
                 final = self._plan.final
         if isinstance(final, Refuse):
             raise Refused(final.why, final.status, final.code, final.retry_after)
-        if self._call.controls.cache is CacheMode.ONLY and self._plan.rows:
+        if self._call.controls.cache is _ONLY and self._plan.rows:
             raise NotCached("there is no stored answer, and only that was asked for")
         await self._forward()
 

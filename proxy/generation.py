@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import policies
-from policies.base.call import Call, Dialect, Effect
+from policies.base.call import OPAQUE, Call, Effect
 from policies.base.ports import Backend
 from proxy.auth import Clients
 from proxy.backends import registry
@@ -68,7 +68,7 @@ class Generation:
         """What runs this call; raises `BadRequest` for a pipeline that is not there."""
         asked = call.controls.pipeline
         name = call.pipeline if asked is None else asked
-        if call.dialect is Dialect.OPAQUE:
+        if call.dialect is OPAQUE:
             name = ""  # policies read bodies, and this one is only passed on
         lane = self._lanes.get(name)
         if lane is None:

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ MIGRATIONS = {0: _SCHEMA, 1: _MISSED}  # version found -> the SQL that leads to 
 
 _REQUEST = ("requests", ("n", *RequestRow.__struct_fields__))
 _STEP = ("steps", ("request", *StepRow.__struct_fields__))
+_NULLS = {"error": "nullif(?, '')", "predicted_read": "nullif(?, -1)"}  # see `RequestRow`
 _TOGETHER = (512, 64, 8, 1)  # rows per statement
 
 
@@ -222,11 +224,9 @@ def _put(
     The module gives up the interpreter's lock at each statement and then waits for a busy
     event loop to hand it back: row by row, a loaded proxy would never catch up.
     """
-    name, columns = table
     at = 0
     for size in _TOGETHER:
-        marks = ", ".join([f"({', '.join('?' * len(columns))})"] * size)
-        query = f"INSERT INTO {name} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our names
+        query = _insert(table, size)
         while len(rows) - at >= size:
             values = list(chain.from_iterable(rows[at : at + size]))
             try:
@@ -234,6 +234,14 @@ def _put(
             except UnicodeEncodeError:  # a model's name may carry a lone surrogate
                 db.execute(query, [_printable(value) for value in values])
             at += size
+
+
+@cache
+def _insert(table: tuple[str, tuple[str, ...]], size: int) -> str:
+    name, columns = table
+    marks = ", ".join([_NULLS.get(column, "?") for column in columns])
+    rows = ", ".join([f"({marks})"] * size)
+    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - our names
 
 
 def _printable(value: object) -> object:

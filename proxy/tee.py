@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
-from policies.base.call import Dialect
+from policies.base.call import OPAQUE, Dialect
 from policies.base.reply import Recording, Reply
 from proxy.wire.complete import Finding, decode, inspect
 
@@ -57,7 +57,7 @@ class Tee:
 
     async def finding(self, dialect: Dialect, reply: Reply, *, stream: bool) -> Finding:
         """What the passed reply holds: nothing is made of errors and opaque replies."""
-        if dialect is Dialect.OPAQUE or reply.status != 200 or not self._parts:
+        if dialect is OPAQUE or reply.status != 200 or not self._parts:
             return _NOTHING
         if self._size > INLINE:
             return await asyncio.to_thread(self._look, dialect, reply, stream)
@@ -65,7 +65,7 @@ class Tee:
 
     def glance(self, dialect: Dialect, reply: Reply, *, stream: bool) -> Finding:
         """As `finding`, at once, of what has passed so far; nothing of what is long."""
-        if dialect is Dialect.OPAQUE or not self._parts or self._size > INLINE:
+        if dialect is OPAQUE or not self._parts or self._size > INLINE:
             return _NOTHING
         return self._look(dialect, reply, stream)
 

@@ -34,6 +34,9 @@ class Dialect(StrEnum):
     OPAQUE = "opaque"  # relayed, never read
 
 
+OPAQUE = Dialect.OPAQUE  # to look a member up in its class is dear, and every request asks
+
+
 class CacheMode(StrEnum):
     """What the request's own headers allow the caches."""
 

@@ -33,6 +33,7 @@ _DECISIVE = frozenset(
         b"openai-project",
     }
 )
+_RESPONSES = Dialect.RESPONSES
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,6 +81,6 @@ def is_sampled(call: Call) -> bool:
 
 def is_stateful(call: Call) -> bool:
     """Whether the call changes something at the provider besides producing its answer."""
-    if call.dialect is not Dialect.RESPONSES:
+    if call.dialect is not _RESPONSES:
         return False
     return bool(call.body.field("background") or call.body.field("conversation"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from policies.base.call import Dialect, Headers
+from policies.base.call import OPAQUE, Dialect, Headers
 from policies.base.usage import Usage
 from proxy.wire import sse
 from proxy.wire.document import dicts, read, skim
@@ -18,6 +18,7 @@ from proxy.wire.usual import usage_of_usual
 
 __all__ = ["Finding", "decode", "inspect"]
 
+_CHAT = Dialect.CHAT
 _DONE = b"[DONE]"
 _FINISHED = {
     Dialect.CHAT: frozenset({"stop", "tool_calls", "function_call"}),
@@ -45,9 +46,9 @@ def inspect(dialect: Dialect, headers: Headers, body: bytes, stream: bool) -> Fi
 
     `stream`: the reply was asked for as an event stream.
     """
-    if dialect is Dialect.OPAQUE:
+    if dialect is OPAQUE:
         return Finding(False, None, [], "replies of this endpoint are not read")
-    if dialect is Dialect.CHAT and not stream and _media_type(headers) == b"application/json":
+    if dialect is _CHAT and not stream and _media_type(headers) == b"application/json":
         usual = usage_of_usual(body)
         if usual is not None:
             return Finding(True, usual, [], "")

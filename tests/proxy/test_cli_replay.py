@@ -156,12 +156,12 @@ def test_a_picture_is_written(trace, tmp_path):
 def entry(cache, usage, dollars, tokens, steps=()):
     price = Prices.load().of("gpt-5")
     request = RequestRow(
-        *("id", 1.0, "t", "1:*", "default", "chat", "gpt-5", "openai", 200, cache, False),
+        *("id", 1.0, "t", "1:*", "default", "chat", "gpt-5", "openai", 200, cache, 0),
         *usage,
-        False,
+        0,
         *dollars,
         *tokens,
-        *(1, 0.0, None, 0.0, None, False),
+        *(1, 0.0, None, 0.0, "", 0),
     )
     return LedgerEntry(request, steps, None, price)
 
@@ -169,7 +169,7 @@ def entry(cache, usage, dollars, tokens, steps=()):
 @pytest.fixture
 def ledger(tmp_path):
     path = tmp_path / "ledger.sqlite3"
-    edit = StepRow(0, "compress.any", "edit", "cut", "on", True, "lossy", 1300, 1100, 2.0, 1.0, 0.0)
+    edit = StepRow(0, "compress.any", "edit", "cut", "on", 1, "lossy", 1300, 1100, 2.0, 1.0, 0.0)
     books = Ledger(path)
     books.record(entry("MISS", (100, 900, 0, 100), (1.0, 2.0), (1300, 1100), (edit,)))
     books.record(entry("HIT", (0, 0, 0, 0), (0.0, 0.5), (700, 0)))

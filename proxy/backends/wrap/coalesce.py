@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from policies.base.call import CacheMode, Call, Dialect
+from policies.base.call import OPAQUE, CacheMode, Call
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
 from policies.base.reply import Reply
 from proxy.backends.wrap.flight import Flight, GivenUp, Landed, Leader, Reader
 
+_APART = frozenset({CacheMode.OFF, CacheMode.REFRESH})
 Key = tuple[bytes, bool, bytes | None, str | None]
 
 
@@ -50,7 +51,7 @@ class Coalesce:
 
     def _key(self, call: Call) -> Key | None:
         controls = call.controls
-        if call.dialect is Dialect.OPAQUE or controls.cache in (CacheMode.OFF, CacheMode.REFRESH):
+        if call.dialect is OPAQUE or controls.cache in _APART:
             return None
         if controls.bypasses("batch") or is_stateful(call):
             return None

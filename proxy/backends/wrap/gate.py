@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from policies.base.call import Call, Dialect
+from policies.base.call import OPAQUE, Call, Dialect
 from policies.base.policy import Strict
 from policies.base.ports import Backend
 from policies.base.reply import Reply
@@ -203,9 +203,8 @@ class _Crowd:
 
 def _concerns(call: Call, terms: Terms) -> bool:
     """Whether the call can write an entry that is worth a wait."""
-    if call.dialect in (Dialect.OPAQUE, Dialect.EMBEDDINGS):
-        return False
-    return len(call.body.raw) >= terms.minimum * BYTES_PER_TOKEN
+    long = len(call.body.raw) >= terms.minimum * BYTES_PER_TOKEN
+    return long and call.dialect not in (OPAQUE, Dialect.EMBEDDINGS)
 
 
 def _may_wait(call: Call) -> bool:
