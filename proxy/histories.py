@@ -11,7 +11,7 @@ from policies.base.body import Body
 from policies.base.reading import Opening
 
 SHORTEST = 4096  # bytes of a body that is worth it; a power of two
-_NEW = 8  # of a body, at least one part in so many must be new, for it to be remembered
+_NEW = 4  # of a body, at least one part in so many must be new, for it to be remembered
 _OBJECTS = 3  # bytes of memory that one byte of JSON takes with what was read of it
 _ALIKE = 16  # openings that cannot be told apart by their signs
 _SIGN = 64  # bytes

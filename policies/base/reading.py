@@ -40,7 +40,10 @@ class Reading:
     `text` is what was parsed: the body, or what follows the opening, put where that stood.
     """
 
-    __slots__ = ("_digests", "_list", "_opening", "_own", "_plain", "_seal", "_text", "doc")
+    __slots__ = (
+        *("_digests", "_list", "_opening", "_own", "_plain", "_rest", "_seal", "_text"),
+        "doc",
+    )
 
     def __init__(self, parsed: Parsed, text: bytes, opening: Opening | None = None) -> None:
         own: dict[str, Any] = parsed.doc
@@ -50,8 +53,9 @@ class Reading:
         self._text = text
         self._opening = opening
         self._list = _list_of(own)
-        self._seal: bytes | None = None
-        self._digests: dict[frozenset[str], bytes | None] = {}
+        self._seal: bytes | None = None  # of the list, once that is hashed
+        self._rest: tuple[dict[str, Any], bytes]  # the other members, and their canonical form
+        self._digests: dict[frozenset[str], bytes] = {}
         if opening is not None:
             self.doc = {**own, opening.name: opening.items + own[opening.name]}
 
@@ -61,14 +65,15 @@ class Reading:
             self._check()
         if not self._seal:
             return None
-        if without not in self._digests:
-            own, name = self._own, self._list
-            own = {key: own[key] for key in own if key not in without}
-            if name:
-                own.pop(name, None)
+        found = self._digests.get(without)
+        if found is None:
+            rest, text = self._rest
+            if not without.isdisjoint(rest):
+                text = encode({key: rest[key] for key in rest if key not in without})
+            name = self._list
             listed = name.encode() + self._seal if name and name not in without else b""
-            self._digests[without] = sha256(encode(own) + listed).digest()
-        return self._digests[without]
+            found = self._digests[without] = sha256(text + listed).digest()
+        return found
 
     def _check(self) -> None:
         """Hash the list; leave the seal empty where an inner object repeats a key.
@@ -76,12 +81,15 @@ class Reading:
         Compact JSON has no byte to spare, so equal lengths prove that no key stood twice,
         without a second parse.
         """
-        own, name, text = self._own, self._list, self._text
-        rest = {key: own[key] for key in own if key != name} if name else own
-        length = len(encode(rest))
-        listed = b""
+        name, text = self._list, self._text
+        rest, listed = self._own, b""
         if name:
-            listed = encode(own[name])
+            rest = rest.copy()
+            listed = encode(rest.pop(name))
+        rest_text = encode(rest)
+        self._rest = rest, rest_text
+        length = len(rest_text)
+        if name:
             length += len(listed) + len(name) + len('"":,' if rest else '"":')
         compact = self._plain and (
             length == len(text) or length == len(msgspec.json.format(text, indent=-1))
