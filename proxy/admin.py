@@ -124,17 +124,22 @@ def _admin(app: FastAPI, live: Live) -> None:
 
     @app.post("/admin/explain", dependencies=[guard])
     async def explain(
-        request: Request, path: str = "chat/completions", tenant: str | None = None
+        request: Request,
+        path: str = "chat/completions",
+        tenant: str | None = None,
+        diff: bool = False,
     ) -> dict[str, Any]:
         """The plan of a request, which is not sent. `path` is the endpoint below /v1/.
 
-        Without `tenant`, the request's own credential says whose it is.
+        Without `tenant`, the request's own credential says whose it is. `diff`: also what
+        each edit changed.
         """
         scope = endpoint_scope(path, request.scope["headers"])
         generation = live.lease()
         try:
             call = await read_call(scope, request.receive, generation, tenant)
-            return await explained(call, generation, live.resources.books.predictions)
+            before = live.resources.books.predictions
+            return await explained(call, generation, before, diff=diff)
         finally:
             live.release(generation)
 

@@ -147,6 +147,16 @@ def test_explain(run, config):
     assert "cache.exact" in run("explain", request, "--config", config).stdout
 
 
+def test_explain_with_a_diff(run, config):
+    prompt = "word " * 4000
+    body = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": prompt}]})
+    shown = run("explain", "-", "--config", config, "--diff", text=body).stdout
+    assert "\nparameter prompt_cache_key: prefix.breakpoints, " in shown
+    assert "\n+ " in shown
+    plan = json.loads(run("explain", "-", "--config", config, "--diff", "--json", text=body).stdout)
+    assert [told["place"] for told in plan["changes"]] == ["parameter prompt_cache_key"]
+
+
 def test_explain_of_what_would_be_refused(run, config):
     assert run("explain", "-", "--config", config, text="[]").exit_code == 1
     assert run("explain", config.parent / "none", "--config", config).exit_code == 2
