@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from policies.base.call import Call, Dialect
-from proxy import models
+from proxy import compression, models
 from proxy.downstream import ON_DISCONNECT
 from proxy.edge import read_call
 from proxy.errors import ProxyError
@@ -44,6 +44,9 @@ class App:
         form = Dialect.MESSAGES if anthropic else Dialect.CHAT
         generation = self._live.lease()
         try:
+            if scope["path"] == compression.PATH:
+                await compression.answer(scope, receive, generation, send)
+                return
             call = await read_call(scope, receive, generation)
             if models.is_list(call) and len(generation.backends) > 1:
                 await models.answer(call, generation, send)
