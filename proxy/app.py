@@ -17,6 +17,7 @@ from proxy.fault import note
 from proxy.generation import Generation
 from proxy.live import Live
 from proxy.send import ClientGone, Receive, Scope, Send, send_error
+from proxy.unplanned import refused
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -53,19 +54,26 @@ class App:
             else:
                 await _exchange(call, generation, scope, send, started)
         except ProxyError as error:
-            generation.books.unplanned(error.status)
+            self._refused(scope, generation, error.status, started, error.code)
             await send_error(send, form, error)
         except ClientGone:
-            generation.books.unplanned(499)
+            self._refused(scope, generation, 499, started, "client_gone")
         except CutOff:
             # The server closes the connection of a reply that was begun and not ended.
             return
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
             note(error)
-            generation.books.unplanned(500)
-            await send_error(send, form, ProxyError("Penstock failed; its log says where"))
+            failed = ProxyError("Penstock failed; its log says where")
+            self._refused(scope, generation, failed.status, started, failed.code)
+            await send_error(send, form, failed)
         finally:
             self._live.release(generation)
+
+    def _refused(
+        self, scope: Scope, generation: Generation, status: int, started: float, error: str
+    ) -> None:
+        entry = refused(scope, generation.clients, started, status, error)
+        generation.books.unplanned(status, entry)
 
     def _pages(self) -> FastAPI:
         """FastAPI is imported when somebody asks: it is a third of the start-up time."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,6 +28,7 @@ from proxy.explain import told
 from proxy.generation import Generation
 from proxy.send import Receive, Scope, Send, send_whole
 from proxy.texts import request_extra, request_texts
+from proxy.unplanned import answered
 
 PATH = "/v1/compress"
 
@@ -46,6 +48,7 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, send: S
     """The prompt as the policies leave it, its tokens, and what each step did."""
     if scope["method"] != "POST":
         raise _WrongMethodError(f"{PATH} takes POST")
+    started = perf_counter()
     call = await _read(scope, receive, generation)
     lane = generation.lane(call)
     pipeline = _compressing(lane.pipeline)
@@ -60,7 +63,7 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, send: S
         raise Refused(final.why, final.status, final.code, final.retry_after)
     await lane.engine.settle(plan, pipeline, Outcome(200))  # forms and originals are kept
     body = await asyncio.to_thread(_answer, plan, before, count, bare=bare)
-    generation.books.unplanned(200)
+    generation.books.unplanned(200, answered(call, started))
     head = ((b"content-type", b"application/json"), (b"x-penstock-request-id", call.id.encode()))
     await send_whole(send, 200, head, body)
 
