@@ -43,7 +43,7 @@ class Exchange:
     over = False
     waiting = False  # somebody waits in `receive`
     task: asyncio.Task[None]
-    _gone = False  # the client has hung up, or half of it has
+    _gone = False  # the client has hung up
     _taken = False  # the application has been given the whole body
     _news: asyncio.Event | None = None
     _listener: Listener | None = None
@@ -133,7 +133,7 @@ class Exchange:
             self._news.set()
 
     def hung_up(self) -> None:
-        """The client will send no more; it may still read."""
+        """The client has gone, as far as can be told."""
         self._gone = True
         self._tell()
         self.wake()
@@ -145,6 +145,21 @@ class Exchange:
         self.over = True
         self._stop_flush()
         self.hung_up()
+
+    def probe(self) -> bool:
+        """Write what changes nothing for a client that reads; False where nothing can be.
+
+        That is an interim response (RFC 9110, section 15.2), or a zero before the size of the
+        chunk to come (RFC 9112, section 7.1).
+        """
+        if self._framing is None and self.request.version == "1.1":
+            self._outlet.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif self._framing is CHUNKED:
+            if not self._head:
+                self._outlet.write(b"0")
+        else:
+            return False
+        return True
 
     @property
     def started(self) -> bool:

@@ -75,6 +75,12 @@ async def _slow(peer, gap: str = "0.05"):
     await peer.stream(chat_events(), float(gap))
 
 
+@behaviour("late")
+async def _late(peer, wait: str):
+    await asyncio.sleep(float(wait))
+    await peer.answer(chat_body())
+
+
 @behaviour("no-done")
 async def _no_done(peer):
     await peer.stream(chat_events()[:-1])
