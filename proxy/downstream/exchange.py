@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
 from proxy.downstream.request import Request, Scope
-from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, chunk, head
+from proxy.downstream.writer import CHUNKED, CLOSE, LENGTH, NONE, Framing, chunk, head
 from proxy.errors import ProxyError
 
 if TYPE_CHECKING:  # a cycle: the connection makes these
@@ -260,7 +262,10 @@ class Exchange:
             self._stop_flush()
             self.over = True
             self.wake()
-            self._connection.close()
+            if self._framing is CLOSE:
+                _reset(self._connection.transport)
+            else:
+                self._connection.close()
 
     async def _wait(self) -> None:
         """Wait for news of the request, whose client may wait to be asked for the body."""
@@ -277,3 +282,10 @@ class Exchange:
         listener, self._listener = self._listener, None
         if listener is not None:
             self._connection.loop.call_soon(listener, self.task.cancel)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Break a connection whose orderly end would be taken for that of a whole response."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

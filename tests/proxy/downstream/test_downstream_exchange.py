@@ -256,6 +256,16 @@ async def test_a_response_that_was_begun_is_cut(how, lines, caplog):
     assert len(caplog.records) == lines
 
 
+@pytest.mark.parametrize("how", ["returns", "raises"])
+async def test_version_1_0_learns_of_a_cut_from_a_reset(how):
+    async def app(scope, receive, send):
+        await begun_and(send, how)
+
+    async with serving(app) as site:
+        with pytest.raises(ConnectionResetError):
+            await site.talk(b"GET / HTTP/1.0\r\n\r\n")
+
+
 @pytest.mark.parametrize("body", [b"", b"ab", b"abcd"])
 async def test_a_body_of_another_length_closes_the_connection(body, caplog):
     async def app(scope, receive, send):
