@@ -133,6 +133,17 @@ def test_check_sets_everything_up(run, config, monkeypatch):
     )
 
 
+def test_check_lets_a_preset_be_that_nobody_uses(run, config, monkeypatch):
+    async def setup(self):
+        raise ImportError("install penstock[semantic]")
+
+    monkeypatch.setattr("policies.prefix_volatile.VolatileLines.setup", setup)
+    config.write_text(config.read_text() + "pipelines: {default: [{use: cache.exact}]}\n")
+    assert run("check", config).exit_code == 0
+    config.write_text(config.read_text() + "routes: [{send: a, pipeline: balanced}]\n")
+    assert run("check", config).exit_code == 2
+
+
 # explain
 
 
