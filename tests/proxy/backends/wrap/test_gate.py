@@ -212,7 +212,9 @@ async def test_a_little_more_than_what_is_warm_is_not_worth_a_wait():
 
 
 @pytest.mark.parametrize(
-    "failure", [ConnectFailed("no"), whole(status=429), whole(status=500)], ids=repr
+    "failure",
+    [ConnectFailed("no"), whole(status=429), whole(status=500)],
+    ids=["no connection", "429", "500"],  # of a reply, `repr` is another one in each process
 )
 async def test_when_the_first_fails_the_next_one_goes_first(failure):
     replies = held(4)
