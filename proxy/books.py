@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -122,6 +122,10 @@ class Books:
     def counter(self, model: str) -> Callable[[str], int]:
         """Counts the tokens of a text as a model does; for threads."""
         return self._tokens.counter(model)
+
+    async def count(self, model: str, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text; guesses where too many wait for theirs."""
+        return await self._tokens.count_texts(model, texts)
 
     async def estimate(self, call: Call, recording: Recording) -> Usage:
         """Count what an upstream did not report."""

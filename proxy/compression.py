@@ -19,8 +19,8 @@ from msgspec import Raw
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.plan import Outcome, Plan
-from policies.base.ports import Count
 from policies.base.step import Refuse
+from proxy.books import Books
 from proxy.edge import endpoint_scope, read_call
 from proxy.engine import Pipeline
 from proxy.errors import BadRequest, Refused
@@ -55,14 +55,15 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, send: S
     bare = isinstance(call.body.field("text"), str)
     if bare:
         call = await asyncio.to_thread(_as_result, call)
-    count = generation.books.counter(call.model)
-    before = await asyncio.to_thread(_tokens, call, count, bare=bare)  # loads the vocabulary, too
+    before = await _tokens(call, generation.books, bare=bare)  # which loads the vocabulary, too
     plan = await lane.engine.plan(call, pipeline)
     if isinstance(plan.final, Refuse):
         final = plan.final
         raise Refused(final.why, final.status, final.code, final.retry_after)
     await lane.engine.settle(plan, pipeline, Outcome(200))  # forms and originals are kept
-    body = await asyncio.to_thread(_answer, plan, before, count, bare=bare)
+    changed = plan.call.body is not plan.original.body
+    after = await _tokens(plan.call, generation.books, bare=bare) if changed else before
+    body = await asyncio.to_thread(_answer, plan, (before, after), bare=bare)
     generation.books.unplanned(200, answered(call, started))
     head = ((b"content-type", b"application/json"), (b"x-penstock-request-id", call.id.encode()))
     await send_whole(send, 200, head, body)
@@ -126,15 +127,21 @@ def _fields(body: Body) -> dict[str, Raw]:
         raise BadRequest("the request body is not strict JSON") from None
 
 
-def _tokens(call: Call, count: Count, *, bare: bool) -> int:
+async def _tokens(call: Call, books: Books, *, bare: bool) -> int:
     """Of the prompt, or of the bare text alone."""
+    texts, more = await asyncio.to_thread(_texts, call, bare=bare)
+    return sum(await books.count(call.model, texts)) + more
+
+
+def _texts(call: Call, *, bare: bool) -> tuple[list[str], int]:
+    """What is billed as text, and the tokens of what is not."""
     doc = call.doc()
     if bare:
-        return count(doc["messages"][-1]["content"])
-    return sum(map(count, request_texts(call.dialect, doc))) + request_extra(call.dialect, doc)
+        return [doc["messages"][-1]["content"]], 0
+    return request_texts(call.dialect, doc), request_extra(call.dialect, doc)
 
 
-def _answer(plan: Plan, before: int, count: Count, *, bare: bool) -> bytes:
+def _answer(plan: Plan, tokens: tuple[int, int], *, bare: bool) -> bytes:
     """The reply's JSON text, in which whatever no policy changed has the bytes it came with."""
     fields = _fields(plan.call.body)
     prompt: dict[str, Raw] = {name: fields[name] for name in _PROMPT if name in fields}
@@ -142,7 +149,7 @@ def _answer(plan: Plan, before: int, count: Count, *, bare: bool) -> bytes:
         *_, last = _list(prompt.pop("messages"))
         prompt = {"text": last["content"], **prompt}
     steps: Sequence[dict[str, Any]] = [told(row) for row in plan.rows]
-    after = before if plan.call.body is plan.original.body else _tokens(plan.call, count, bare=bare)
+    before, after = tokens
     return msgspec.json.encode(
         {
             "model": plan.call.model,

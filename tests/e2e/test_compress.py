@@ -8,6 +8,8 @@ import time
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.fakes.misbehaving import Misbehaving
 from tests.fakes.penstock import running
@@ -179,6 +181,27 @@ def test_it_takes_post_and_readable_encodings_only(ask, penstock):
     found = good(ask(gzip.compress(body), headers=KEYS[0] | {"content-encoding": "gzip"}))
     assert "39 user39" in found["text"]
     refused(ask(body, headers=KEYS[0] | {"content-encoding": "br"}), 400, "content-encoding")
+
+
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=9) | st.just(ROWS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["role", "content", "type", "text"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEY = st.sampled_from(["text", "messages", "input", "pipeline", "tools", "system", "stream"])
+PATH = st.sampled_from(["compress", "compress?path=messages", "compress?path=responses"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(KEY, VALUE, max_size=3) | st.fixed_dictionaries({"messages": VALUE}), PATH)
+def test_any_body_is_answered_or_refused(ask, body, path):
+    reply = ask(json.dumps({"model": "gpt-5", **body}).encode(), path)
+    assert reply.status_code in (200, 400), reply.text
+    if reply.status_code == 200:
+        assert reply.json()["tokens"]["before"] >= reply.json()["tokens"]["after"]
 
 
 def test_a_key_is_needed(ask):
