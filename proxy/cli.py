@@ -19,7 +19,7 @@ from proxy.config import Config, is_loopback
 from proxy.config_load import load
 from proxy.config_loop import loops
 from proxy.errors import ConfigError
-from proxy.report import By, report, show
+from proxy.report import WIDE, By, report, show
 
 app = typer.Typer(
     name="penstock",
@@ -194,7 +194,8 @@ def explain(  # noqa: PLR0913, PLR0917 - its options
     else:
         from rich.console import Console  # noqa: PLC0415 - slow to import
 
-        console = Console()
+        # A file or a pipe has no width that names would have to be cut to.
+        console = Console(width=None if sys.stdout.isatty() else WIDE)
         console.print(table(plan))
         if diff:
             from proxy.cli_diff import show as show_changes  # noqa: PLC0415 - same
