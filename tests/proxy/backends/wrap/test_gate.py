@@ -359,7 +359,7 @@ async def burst(backend, count):
 
 
 async def test_of_parallel_calls_to_a_simulated_provider_one_writes_and_the_others_read():
-    settings = Simulated.Settings(rule="anthropic_marks", latency=0.02)
+    settings = Simulated.Settings(rule="anthropic_marks", latency=0.3)
     assert await burst(Simulated("a", settings), 12) == (12, 0)
     assert await burst(Gate(Simulated("a", settings), lambda _: TERMS), 12) == (1, 11)
 
