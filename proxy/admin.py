@@ -10,13 +10,12 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from proxy.auth import credential
 from proxy.edge import endpoint_scope, read_call
 from proxy.errors import BadRequest, ProxyError, Unauthorized
 from proxy.explain import explained
 from proxy.live import Live
 from proxy.stores.tier import Match, StoreError
-
-_CREDENTIALS = (b"authorization", b"x-api-key", b"api-key")
 
 
 def pages(live: Live) -> FastAPI:
@@ -71,11 +70,10 @@ def _refusal(error: ProxyError) -> JSONResponse:
 def _guard(live: Live) -> Any:
     async def admitted(request: Request) -> None:
         """Only this machine, or the holder of the admin key."""
-        credential = tuple(pair for pair in request.scope["headers"] if pair[0] in _CREDENTIALS)
         # Behind a reverse proxy on this machine everybody's connection is a local one.
         relayed = "x-forwarded-for" in request.headers or "forwarded" in request.headers
         peer = request.client.host if request.client and not relayed else None
-        if not live.current.clients.admits(peer, credential):
+        if not live.current.clients.admits(peer, credential(request.scope["headers"])):
             raise Unauthorized("this page is for this machine, or for the admin key")
 
     return Depends(admitted)
@@ -124,17 +122,22 @@ def _admin(app: FastAPI, live: Live) -> None:
 
     @app.post("/admin/explain", dependencies=[guard])
     async def explain(
-        request: Request, path: str = "chat/completions", tenant: str | None = None
+        request: Request,
+        path: str = "chat/completions",
+        tenant: str | None = None,
+        diff: bool = False,
     ) -> dict[str, Any]:
         """The plan of a request, which is not sent. `path` is the endpoint below /v1/.
 
-        Without `tenant`, the request's own credential says whose it is.
+        Without `tenant`, the request's own credential says whose it is. `diff`: also what
+        each edit changed.
         """
         scope = endpoint_scope(path, request.scope["headers"])
         generation = live.lease()
         try:
             call = await read_call(scope, request.receive, generation, tenant)
-            return await explained(call, generation, live.resources.books.predictions)
+            before = live.resources.books.predictions
+            return await explained(call, generation, before, diff=diff)
         finally:
             live.release(generation)
 

@@ -7,13 +7,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from policies.base.call import Dialect
-from proxy import models
+from proxy import compression, models
 from proxy.edge import read_call
 from proxy.errors import ProxyError
 from proxy.exchange import CutOff, Exchange
 from proxy.fault import note
+from proxy.generation import Generation
 from proxy.live import Live
 from proxy.send import CLIENT, Client, ClientGone, Message, Receive, Scope, respond_error
+from proxy.unplanned import refused
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -42,25 +44,35 @@ class App:
         client: Client = scope["extensions"][CLIENT]
         generation = self._live.lease()
         try:
+            if scope["path"] == compression.PATH:
+                await compression.answer(scope, receive, generation, client)
+                return
             call = await read_call(scope, receive, generation)
             if models.is_list(call) and len(generation.backends) > 1:
                 await models.answer(call, generation, client)
             else:
                 await Exchange(call, generation.lane(call), client, started).run()
         except ProxyError as error:
-            generation.books.unplanned(error.status)
+            self._refused(scope, generation, error.status, started, error.code)
             respond_error(client, _form(scope), error)
         except ClientGone:
-            generation.books.unplanned(499)
+            self._refused(scope, generation, 499, started, "client_gone")
         except CutOff:
             # The server closes the connection of a reply that was begun and not ended.
             return
         except Exception as error:  # noqa: BLE001 - the last resort, so that a client hears of it
             note(error)
-            generation.books.unplanned(500)
-            respond_error(client, _form(scope), ProxyError("Penstock failed; its log says where"))
+            failed = ProxyError("Penstock failed; its log says where")
+            self._refused(scope, generation, failed.status, started, failed.code)
+            respond_error(client, _form(scope), failed)
         finally:
             self._live.release(generation)
+
+    def _refused(
+        self, scope: Scope, generation: Generation, status: int, started: float, error: str
+    ) -> None:
+        entry = refused(scope, generation.clients, started, status, error)
+        generation.books.unplanned(status, entry)
 
     def _pages(self) -> FastAPI:
         """FastAPI is imported when somebody asks: it is a third of the start-up time."""

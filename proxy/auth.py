@@ -12,6 +12,12 @@ from proxy.config import is_loopback
 from proxy.errors import Unauthorized
 
 LOCAL = "anonymous"
+_CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+
+
+def credential(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers among these (names in lower case) that say whose request it is."""
+    return tuple([(name, value) for name, value in headers if name in _CREDENTIALS])
 
 
 def secret(credential: Headers) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,7 @@ from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording
 from policies.base.terms import SHORTEST
 from policies.base.usage import Usage
-from proxy.entry import Missed, entry_of
+from proxy.entry import LedgerEntry, Missed, entry_of
 from proxy.fault import note
 from proxy.guards.rollback import Finding
 from proxy.ledger import Ledger
@@ -123,14 +123,20 @@ class Books:
         """Counts the tokens of a text as a model does; for threads."""
         return self._tokens.counter(model)
 
+    async def count(self, model: str, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text; guesses where too many wait for theirs."""
+        return await self._tokens.count_texts(model, texts)
+
     async def estimate(self, call: Call, recording: Recording) -> Usage:
         """Count what an upstream did not report."""
         finding = inspect(call.dialect, recording.headers, recording.body, recording.stream)
         return await self._tokens.usage(call.model, call.dialect, call.doc(), finding.text)
 
-    def unplanned(self, status: int) -> None:
-        """A request that never became a plan."""
+    def unplanned(self, status: int, entry: LedgerEntry | None) -> None:
+        """A request that never became a plan; see `proxy.unplanned`."""
         self._metrics.refused(status)
+        if entry is not None:
+            self._ledger.record(entry)
 
     def drifted(self) -> None:
         """A turn would not have begun with what was sent for the turn before it."""

@@ -19,7 +19,7 @@ from proxy.config import Config, is_loopback
 from proxy.config_load import load
 from proxy.config_loop import loops
 from proxy.errors import ConfigError
-from proxy.report import By, report, show
+from proxy.report import WIDE, By, report, show
 
 app = typer.Typer(
     name="penstock",
@@ -173,6 +173,9 @@ def explain(  # noqa: PLR0913, PLR0917 - its options
     after: Annotated[
         list[Path] | None, typer.Option(help="A body sent before; repeatable, oldest first.")
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Also show what each policy changed, before and after.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the plan of a request without sending it."""
@@ -183,7 +186,7 @@ def explain(  # noqa: PLR0913, PLR0917 - its options
         before = [file.read_bytes() for file in after or ()]
     except OSError as error:
         _fail(f"{error.filename}: cannot be read: {error.strerror}", 2)
-    plan = plan_of(_load(config), raw, path, tenant, before)
+    plan = plan_of(_load(config), raw, path, tenant, before, diff=diff)
     if "error" in plan:
         _fail(f"{request}: {plan['error']}", 1)
     if as_json:
@@ -191,7 +194,13 @@ def explain(  # noqa: PLR0913, PLR0917 - its options
     else:
         from rich.console import Console  # noqa: PLC0415 - slow to import
 
-        Console().print(table(plan))
+        # A file or a pipe has no width that names would have to be cut to.
+        console = Console(width=None if sys.stdout.isatty() else WIDE)
+        console.print(table(plan))
+        if diff:
+            from proxy.cli_diff import show as show_changes  # noqa: PLC0415 - same
+
+            show_changes(plan["changes"], console)
 
 
 @app.command("report")

@@ -59,8 +59,8 @@ async def _problems(config: Config) -> list[Problem]:
         except Exception as error:  # noqa: BLE001 - whatever it is, a start would fail of it
             found.append(_problem(config, ("backends", name), error))
     kinds: Mapping[str, Any] = policies.discover()
-    for name, pipeline in config.pipelines.items():
-        for index, step in enumerate(pipeline.steps):
+    for name in config.pipelines.keys() & config.needed:
+        for index, step in enumerate(config.pipelines[name].steps):
             if step.mode == "off":
                 continue
             try:

@@ -20,18 +20,25 @@ from proxy.start import open_resources
 from proxy.stores.bound import bind
 
 
-def plan_of(
-    config: Config, raw: bytes, path: str, tenant: str, after: Sequence[bytes] = ()
+def plan_of(  # noqa: PLR0913 - the last two by name or by default
+    config: Config,
+    raw: bytes,
+    path: str,
+    tenant: str,
+    after: Sequence[bytes] = (),
+    *,
+    diff: bool = False,
 ) -> dict[str, Any]:
     """The plan as JSON, or `{"error": why}` for a request that would be refused.
 
-    `after`: bodies that are taken to have been sent just before, in this order.
+    `after`: bodies that are taken to have been sent just before, in this order. `diff`: with
+    what each edit changed.
     """
-    return asyncio.run(_plan_of(config, [*after, raw], path, tenant))
+    return asyncio.run(_plan_of(config, [*after, raw], path, tenant, diff=diff))
 
 
 async def _plan_of(
-    config: Config, bodies: Sequence[bytes], path: str, tenant: str
+    config: Config, bodies: Sequence[bytes], path: str, tenant: str, *, diff: bool
 ) -> dict[str, Any]:
     resources = await open_resources(config)
     generation = Generation(
@@ -52,7 +59,7 @@ async def _plan_of(
         await generation.setup()
         for body in bodies[:-1]:
             await sent_before(await read(body), generation, predictions)
-        return await explained(await read(bodies[-1]), generation, predictions)
+        return await explained(await read(bodies[-1]), generation, predictions, diff=diff)
     except (ProxyError, ConfigError) as error:
         return {"error": str(error)}
     finally:

@@ -179,3 +179,12 @@ class Config:
     ledger: Ledger
     fallback: Literal["openai", "simulated"] | None
     source: Source = field(compare=False, repr=False)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The pipelines that must work: those of routes, and those that the file writes down.
+
+        What is left are presets that only a request can name: they may lack an extra.
+        """
+        written = {name for name in self.pipelines if ("pipelines", name) in self.source.keys}
+        return frozenset(written | {route.pipeline for route in self.routes if route.pipeline})

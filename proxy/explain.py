@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 from policies.base.call import Call
-from policies.base.plan import Plan
+from policies.base.plan import Plan, Row
+from policies.base.ports import Count
 from policies.base.step import Answer, Edit, Send
+from proxy.changes import changes
 from proxy.generation import Generation
 from proxy.prediction.difference import Difference
 from proxy.prediction.predictions import Predictions
@@ -15,16 +18,23 @@ from proxy.prediction.why import place_of, why_missed
 
 
 async def explained(
-    call: Call, generation: Generation, predictions: Predictions | None = None
+    call: Call,
+    generation: Generation,
+    predictions: Predictions | None = None,
+    *,
+    diff: bool = False,
 ) -> dict[str, Any]:
     """The plan as JSON. Nothing is sent, and nothing is written.
 
-    `predictions` know what was sent before; without them every prompt is the first.
+    `predictions` know what was sent before; without them every prompt is the first. `diff`:
+    also what each edit changed, which is text of the prompt.
     """
     lane = generation.lane(call)
+    count = generation.books.counter(call.model)
+    await asyncio.to_thread(count, "")  # else the vocabulary may take longer than policies may
     plan = await lane.engine.plan(call, lane.pipeline)
     price = generation.books.prices.of(call.model)
-    return {
+    found = {
         "endpoint": call.path,
         "model": call.model,
         "tenant": call.tenant,
@@ -34,11 +44,32 @@ async def explained(
         "holdout": plan.holdout,
         "backends": list(plan.call.backends),
         "answered_by": _answerer(plan),
-        "steps": [_row(plan, index) for index in range(len(plan.rows))],
+        "steps": [told(row) for row in plan.rows],
         "bytes": {"before": len(call.body.raw), "after": len(plan.call.body.raw)},
         "price": {"rule": price.rule, "source": price.source, "date": price.date},
         "prompt_cache": _cache(plan, predictions or Predictions()),
     }
+    if diff:
+        found["changes"] = await asyncio.to_thread(_changes, plan, count)
+    return found
+
+
+def _changes(plan: Plan, count: Count) -> list[dict[str, Any]]:
+    """What each edit changed, those that were not applied too, with the tokens of each text."""
+    return [
+        {
+            "policy": row.policy,
+            "mode": row.mode,
+            "place": found.place,
+            "path": list(found.path),
+            "before": found.before,
+            "after": found.after,
+            "tokens": {"before": count(found.before or ""), "after": count(found.after or "")},
+        }
+        for row in plan.rows
+        if isinstance(row.step, Edit)
+        for found in changes(row.call.body.raw, row.step.body.raw)
+    ]
 
 
 async def sent_before(call: Call, generation: Generation, predictions: Predictions) -> None:
@@ -88,8 +119,8 @@ def _answerer(plan: Plan) -> str:
     return plan.call.backends[0]
 
 
-def _row(plan: Plan, index: int) -> dict[str, Any]:
-    row = plan.rows[index]
+def told(row: Row) -> dict[str, Any]:
+    """One policy's decision as JSON."""
     step = row.step
     found: dict[str, Any] = {
         "policy": row.policy,

@@ -56,13 +56,23 @@ class Generation:
             name: Gate(_backend(name, choice), partial(market.at, name))
             for name, choice in config.backends.items()
         }
+        self._unusable: dict[str, str] = {}  # pipelines, and why
         self._lanes: dict[str, Lane] = {}
         self._chains: dict[tuple[str, ...], Backend] = {}
 
     async def setup(self) -> None:
-        """Let every policy load what it needs; raises what the first failing one raises."""
-        for stage in self._stages():
-            await stage.policy.setup()
+        """Let every policy load what it needs; raises what the first failing one raises.
+
+        A preset that no route uses may fail: requests that name it are told why.
+        """
+        for name, pipeline in self.pipelines.items():
+            try:
+                for stage in pipeline.stages:
+                    await stage.policy.setup()
+            except Exception as error:
+                if name in self.config.needed:
+                    raise
+                self._unusable[name] = str(error)
 
     def lane(self, call: Call) -> Lane:
         """What runs this call; raises `BadRequest` for a pipeline that is not there."""
@@ -81,6 +91,11 @@ class Generation:
             known = ", ".join(sorted(self.pipelines))
             raise BadRequest(
                 f"there is no pipeline '{name}'; there are: {known}", param="x-penstock-policy"
+            )
+        if name in self._unusable:
+            raise BadRequest(
+                f"the pipeline '{name}' cannot be used here: {self._unusable[name]}",
+                param="x-penstock-policy",
             )
         limit = self.config.limits.recording
         return Lane(self.engine, pipeline, self.chain, self.books, limit)

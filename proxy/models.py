@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from policies.base.ports import Backend
 from proxy.errors import ProxyError, UpstreamError
 from proxy.generation import Generation
 from proxy.send import Client, respond
+from proxy.unplanned import answered
 from proxy.wire.encoding import decode
 
 _LIMIT = 16 * 1024 * 1024
@@ -24,6 +26,7 @@ def is_list(call: Call) -> bool:
 
 async def answer(call: Call, generation: Generation, client: Client) -> None:
     """The merged list; raises `UpstreamError` if no backend gave one."""
+    started = perf_counter()
     # Encodings are for the one who reads, and that is Penstock here.
     headers = tuple(pair for pair in call.headers if pair[0] != b"accept-encoding")
     plain = msgspec.structs.replace(call, headers=headers)
@@ -37,8 +40,9 @@ async def answer(call: Call, generation: Generation, client: Client) -> None:
         for model in models:
             merged.setdefault(model["id"], model)
     body = msgspec.json.encode({"object": "list", "data": list(merged.values())})
-    generation.books.unplanned(200)
-    respond(client, 200, ((b"content-type", b"application/json"),), body)
+    generation.books.unplanned(200, answered(call, started))
+    head = ((b"content-type", b"application/json"), (b"x-penstock-request-id", call.id.encode()))
+    respond(client, 200, head, body)
 
 
 async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # only `penstock report` draws tables
     from rich.table import Table
     from rich.text import Text
 
-_WIDE = 160  # columns
+WIDE = 160  # columns
 By = Literal["policy", "model", "tenant", "day"]
 
 
@@ -174,7 +174,7 @@ def show(found: Report, console: Console | None = None) -> None:
     from rich.console import Console  # noqa: PLC0415 - only `penstock report` needs it
 
     # A file or a pipe has no width that numbers would have to be cut to.
-    console = console or Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = console or Console(width=None if sys.stdout.isatty() else WIDE)
     if found.note:
         console.print(found.note, markup=False)
         return

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
     return 0 if server.started else _STARTED_BADLY
 
 
+def _outlive_not(alive: int) -> None:
+    """Stop this worker in an orderly way once nobody can write to the pipe any more."""
+    os.read(alive, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 class Supervisor:
     """Forks workers that share one socket; restarts those that die; passes signals on."""
 
@@ -89,6 +96,7 @@ class Supervisor:
         self._sock = sock
         self._born: dict[int, float] = {}
         self._stopping = False
+        self._alive = os.pipe()  # ends when this process does, however it ends
 
     def run(self, workers: int) -> int:
         """Serve until told to stop; the exit status."""
@@ -109,6 +117,8 @@ class Supervisor:
         if pid == 0:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
+            os.close(self._alive[1])
+            threading.Thread(target=_outlive_not, args=self._alive[:1], daemon=True).start()
             os._exit(run_one(self._path, self._config, self._sock))
         self._born[pid] = time.monotonic()
 

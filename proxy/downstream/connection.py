@@ -21,6 +21,7 @@ from proxy.outlet import Outlet, outlet
 UNREAD_LIMIT = 64 * 1024  # bytes of a body that nobody has taken, at which reading pauses
 QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
 PIPELINE_LIMIT = 1024  # requests that wait; a single read may hold many
+_PROBES = (0.005, 0.05, 0.5)  # seconds; a write fails once an earlier one has been there and back
 _LINGER = 2.0  # seconds in which a client may read why it was refused
 
 # All keys are there from the start: so a copy never has to grow.
@@ -32,9 +33,8 @@ _NOBODY = Request("", keep_alive=False)
 class Connection(asyncio.Protocol):
     """What uvicorn plugs in as its HTTP protocol. Requests are served strictly in order.
 
-    A client that half-closes after its request is told to the application as one that has
-    hung up, because a full close looks the same; what the application still sends goes out.
-    Not here: access log, WebSockets, `limit_concurrency`.
+    A client that half-closes after its request gets its response, if it still reads: see
+    `_doubt`. Not here: access log, WebSockets, `limit_concurrency`.
     """
 
     head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         current = self._current
         if current is None or not current.request.complete or self._secure:
             return False
-        current.hung_up()
+        self._doubt(current)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
@@ -216,10 +216,26 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         exchange = self._current = Exchange(self, request)
         if self._ended:
-            exchange.hung_up()
+            self._doubt(exchange)
         scope["state"] = self._state.copy()
         exchange.task = task = self.loop.create_task(exchange.run(self._application, scope))
         self.server.tasks.add(task)
+
+    def _doubt(self, exchange: Exchange) -> None:
+        """Find out whether a client that will send no more still reads.
+
+        Closing a socket and closing half of it look the same until something is sent: to who
+        has closed it all, that makes a later write fail, and the connection is lost.
+        """
+        if not exchange.probe():
+            exchange.hung_up()
+            return
+        for pause in _PROBES:
+            self.loop.call_later(pause, self._probe, exchange)
+
+    def _probe(self, exchange: Exchange) -> None:
+        if exchange is self._current and not self.transport.is_closing():
+            exchange.probe()
 
     def _next(self) -> None:
         """Serve what waits; after the last of it say what was wrong, or close."""

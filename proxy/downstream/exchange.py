@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
 from proxy.downstream.request import Request, Scope
-from proxy.downstream.writer import CHUNKED, LENGTH, NONE, Framing, chunk, head
+from proxy.downstream.writer import CHUNKED, CLOSE, LENGTH, NONE, Framing, chunk, head
 from proxy.errors import ProxyError
 from proxy.send import CLIENT, Listener, Message
 
@@ -40,7 +42,7 @@ class Exchange:
     over = False
     waiting = False  # somebody waits in `receive`
     task: asyncio.Task[None]
-    _gone = False  # the client has hung up, or half of it has
+    _gone = False  # the client has hung up
     _taken = False  # the application has been given the whole body
     _news: asyncio.Event | None = None
     _listener: Listener | None = None
@@ -153,7 +155,7 @@ class Exchange:
             self._news.set()
 
     def hung_up(self) -> None:
-        """The client will send no more; it may still read."""
+        """The client has gone, as far as can be told."""
         self._gone = True
         self._tell()
         self.wake()
@@ -165,6 +167,21 @@ class Exchange:
         self.over = True
         self._stop_flush()
         self.hung_up()
+
+    def probe(self) -> bool:
+        """Write what changes nothing for a client that reads; False where nothing can be.
+
+        That is an interim response (RFC 9110, section 15.2), or a zero before the size of the
+        chunk to come (RFC 9112, section 7.1).
+        """
+        if self._framing is None and self.request.version == "1.1":
+            self._outlet.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif self._framing is CHUNKED:
+            if not self._head:
+                self._outlet.write(b"0")
+        else:
+            return False
+        return True
 
     @property
     def started(self) -> bool:
@@ -268,7 +285,10 @@ class Exchange:
             self._stop_flush()
             self.over = True
             self.wake()
-            self._connection.close()
+            if self._framing is CLOSE:
+                _reset(self._connection.transport)
+            else:
+                self._connection.close()
 
     async def _wait(self) -> None:
         """Wait for news of the request, whose client may wait to be asked for the body."""
@@ -285,3 +305,10 @@ class Exchange:
         listener, self._listener = self._listener, None
         if listener is not None:
             self._connection.loop.call_soon(listener, self.task.cancel)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Break a connection whose orderly end would be taken for that of a whole response."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+import brotli
 
 from policies.base.call import Headers
 
-_WINDOWS = {
-    b"gzip": (31,),
-    b"x-gzip": (31,),
-    b"deflate": (15, -15),
-}  # deflate: often without zlib's frame
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_WIDEST = 23  # 8 MB, the widest window that zstd may have on the web (RFC 9659)
+
+
+class _Decoder(Protocol):
+    """What `zlib.decompressobj` gives; `eof` once the end of what was encoded is reached."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Brotli:
+    """Brotli by the same interface. Data after its end is an error of its own."""
+
+    eof = False
+    unused_data = b""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """At most about `max_length` bytes."""
+        decoder = brotli.Decompressor()
+        plain: bytes = decoder.process(data, output_buffer_limit=max_length)
+        self.eof = decoder.is_finished()
+        return plain
+
+
+def _zstd() -> _Decoder:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WIDEST})
+
+
+_GZIP = (partial(zlib.decompressobj, 31),)
+_DECODERS: Mapping[bytes, Sequence[Callable[[], _Decoder]]] = {
+    b"gzip": _GZIP,
+    b"x-gzip": _GZIP,
+    b"deflate": (zlib.decompressobj, partial(zlib.decompressobj, -15)),  # often without a frame
+    b"br": (_Brotli,),
+    b"zstd": (_zstd,),
+}
 
 
 def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     """`body` without its content encoding, at most `limit` bytes.
 
-    None when it is broken, goes over the limit, or is encoded with what the standard
-    library does not read (br, zstd): such a reply is relayed but not stored.
+    None when it is broken, goes over the limit, or has an encoding that is not known here:
+    such a reply is relayed but not stored.
     """
     listed = b",".join([value for name, value in headers if name == b"content-encoding"])
     if not listed:
@@ -26,18 +73,16 @@ def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     for coding in reversed([coding.strip() for coding in listed.lower().split(b",")]):
         if coding in (b"", b"identity") or plain is None:
             continue
-        windows = _WINDOWS.get(coding, ())
-        tried = (_inflate(plain, window, limit) for window in windows)
+        tried = (_whole(made(), plain, limit) for made in _DECODERS.get(coding, ()))
         plain = next((found for found in tried if found is not None), None)
     return plain if plain is not None and len(plain) <= limit else None
 
 
-def _inflate(body: bytes, window: int, limit: int) -> bytes | None:
+def _whole(decoder: _Decoder, body: bytes, limit: int) -> bytes | None:
     """One whole member and nothing after it."""
-    inflater = zlib.decompressobj(window)
     try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error:
+        plain = decoder.decompress(body, limit + 1)
+    except (zlib.error, zstd.ZstdError, brotli.error):
         return None
-    whole = inflater.eof and not inflater.unused_data and len(plain) <= limit
+    whole = decoder.eof and not decoder.unused_data and len(plain) <= limit
     return plain if whole else None

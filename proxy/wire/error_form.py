@@ -57,6 +57,8 @@ def error_headers(error: ProxyError) -> Headers:
     headers: Headers = ((b"content-type", b"application/json"),)
     if error.retry_after is not None:
         headers += ((b"retry-after", b"%d" % math.ceil(error.retry_after)),)
+    if error.status == 405:  # which only paths answer with that take nothing else
+        headers += ((b"allow", b"POST"),)
     if error.status == 401:
         headers += ((b"www-authenticate", b"Bearer"),)
     return headers

@@ -1,8 +1,13 @@
 """Several backends behind one address: models merged, routes, and the next when one fails."""
 
+import contextlib
+import sqlite3
+import time
+
 import openai
 import pytest
 
+from proxy.auth import Clients
 from tests.fakes.misbehaving import Misbehaving
 from tests.fakes.penstock import running
 from tests.fakes.receipt_headers import receipt
@@ -59,6 +64,30 @@ def test_one_backends_trouble_does_not_spoil_the_list(client, fake):
     for trouble in ("status:500", "half-chunk", "not-http", "too-short"):
         fake.script = [trouble]
         assert "beta" in [model.id for model in client.models.list()]
+
+
+def test_a_list_and_a_refusal_leave_a_row_in_the_ledger(client, penstock):
+    listed = client.models.with_raw_response.list()
+    with pytest.raises(openai.NotFoundError):
+        ask(client, "unheard-of")
+    with pytest.raises(openai.BadRequestError):
+        ask(client, "alpha", temperature="hot")
+    tenant = Clients([], None).tenant(((b"authorization", b"Bearer sk-test"),))
+
+    def rows():
+        query = "SELECT id, endpoint, status, error FROM requests WHERE tenant = ? AND route = ''"
+        with contextlib.closing(sqlite3.connect(penstock.data / "ledger.sqlite3")) as db:
+            return db.execute(query, (tenant,)).fetchall()
+
+    expected = [
+        (listed.headers["x-penstock-request-id"], "opaque", 200, None),
+        ("", "chat", 404, "model_not_found"),
+        ("", "chat", 400, "invalid_request"),
+    ]
+    until = time.monotonic() + 10
+    while not set(expected) <= set(rows()):  # rows are written in batches
+        assert time.monotonic() < until, rows()
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,11 @@ def check(client, numbers):
     return hits
 
 
-def store_until_dead(penstock, asked, patience):
-    """Ask from several threads, and kill the server in the middle of it; what was asked."""
+def store_until_dead(penstock, asked, many, patience):
+    """Ask from several threads, and kill the server in the middle of it; what was asked.
+
+    It dies so many seconds after so many questions: how fast it is does not matter.
+    """
     dead = threading.Event()
     sent: list[int] = []
 
@@ -76,6 +79,8 @@ def store_until_dead(penstock, asked, patience):
     threads = [threading.Thread(target=load, args=(asked[start::3],)) for start in range(3)]
     for thread in threads:
         thread.start()
+    while len(sent) < many and any(thread.is_alive() for thread in threads):
+        time.sleep(0.001)
     time.sleep(patience)
     penstock.kill()
     dead.set()
@@ -96,7 +101,9 @@ def rounds(count, folder, seed):
                 # The last ones before the kill, and some of all that ever were.
                 hits += check(client, {*sent[-15:], *chance.sample(sent, min(10, len(sent)))})
             new = range(turn * 1000, turn * 1000 + 1000)
-            sent += store_until_dead(penstock, new, chance.uniform(0.03, 0.25))
+            sent += store_until_dead(
+                penstock, new, chance.randrange(5, 100), chance.uniform(0, 0.1)
+            )
             assert "Traceback" not in penstock.output()
             assert "damaged" not in penstock.output()
     return hits

@@ -1,10 +1,12 @@
 """A client that goes away takes its upstream call with it, unless others follow that call."""
 
+import socket
 import time
 
 import pytest
 
 from tests.fakes.misbehaving import Misbehaving
+from tests.fakes.misbehaviours import chat_body, chat_events
 from tests.fakes.penstock import running
 from tests.fakes.raw_http import connected, head
 
@@ -110,6 +112,29 @@ def test_others_who_follow_keep_the_call_alive(penstock, fake, request, first_le
         assert not seen.left.wait(STILL)
         stayer.close()
         cancelled(seen, time.monotonic(), "the last of two")
+
+
+@pytest.mark.parametrize(("behaviour", "stream"), [("late:0.7", "false"), ("slow:0.15", "true")])
+def test_who_closes_one_half_gets_the_answer(penstock, fake, request, behaviour, stream):
+    calls = fake.calls
+    with connected(penstock.port) as client:
+        ask(client, behaviour, body_of(request, stream))
+        client.sock.shutdown(socket.SHUT_WR)
+        reply = client.response("POST")
+        assert reply.status == 200
+        assert reply.read() == (chat_body() if stream == "false" else b"".join(chat_events()))
+    assert fake.calls == calls + 1
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "hang-body"])
+def test_who_closes_one_half_and_then_the_other_has_gone(penstock, fake, request, behaviour):
+    calls = fake.calls
+    with connected(penstock.port) as client:
+        ask(client, behaviour, body_of(request, "true"))
+        seen = arrived(fake, calls)
+        client.sock.shutdown(socket.SHUT_WR)
+        assert not seen.left.wait(0.02)
+    cancelled(seen, time.monotonic(), f"one half and then the other, {behaviour}")
 
 
 def test_a_request_after_a_hang_up_is_answered(penstock, fake, request):

@@ -407,9 +407,26 @@ def test_a_shutdown_lets_requests_finish(upstream, count):
 
 
 def test_the_fleets_ledger_has_every_row(fleet):
-    total = metric(fleet, "penstock_requests_total", endpoint="chat")
+    total = metric(fleet, "penstock_requests_total")
     lost = metric(fleet, "penstock_ledger_dropped_total")
     assert fleet.stop() == 0
     found = rows(fleet)
     assert (found, lost) == (total, 0)
     assert json.loads(penstock_command(fleet, "report"))["total"]["requests"] == total
+
+
+def test_workers_do_not_outlive_a_supervisor_that_is_killed(upstream):
+    with running(BACKEND.format(url=upstream.url), args=("--workers", "2")) as penstock:
+        until(lambda: len(workers(penstock)) == 2)
+        orphans = [Path(f"/proc/{pid}/stat") for pid in workers(penstock)]
+        penstock.process.kill()
+        penstock.process.wait()
+        until(lambda: not any(state(path) in "RSD" for path in orphans))
+
+
+def state(path):
+    """The letter of a process's state; Z, or none, once it has ended."""
+    try:
+        return path.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"

@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 
+import brotli
+from backports import zstd
+
 Behaviour = Callable[..., Awaitable[None]]
 BEHAVIOURS: dict[str, Behaviour] = {}
 UNREAD: set[str] = set()  # behaviours that start before the request's body is read
@@ -70,6 +73,12 @@ async def _length(peer):
 @behaviour("slow")
 async def _slow(peer, gap: str = "0.05"):
     await peer.stream(chat_events(), float(gap))
+
+
+@behaviour("late")
+async def _late(peer, wait: str):
+    await asyncio.sleep(float(wait))
+    await peer.answer(chat_body())
 
 
 @behaviour("no-done")
@@ -188,6 +197,16 @@ async def _limited(peer, after: str = "0"):
 @behaviour("gzip")
 async def _gzip(peer):
     await peer.answer(gzip.compress(chat_body(), mtime=0), "200 OK", "content-encoding: gzip")
+
+
+@behaviour("br")
+async def _br(peer):
+    await peer.answer(brotli.compress(chat_body()), "200 OK", "content-encoding: br")
+
+
+@behaviour("zstd")
+async def _zstd(peer):
+    await peer.answer(zstd.compress(chat_body()), "200 OK", "content-encoding: zstd")
 
 
 @behaviour("huge-header")

@@ -1,4 +1,4 @@
-"""A real `penstock serve` in a process of its own, on a free port, in a clean environment.
+"""A real `penstock serve` in a process of its own, on a port of its choice, in a clean environment.
 
     with running("backends: {a: {use: simulated}}") as penstock:
         httpx2.get(penstock.url + "/livez")
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ from pathlib import Path
 __all__ = ["Penstock", "command", "environment", "free_port", "running"]
 
 _ROOT = Path(__file__).parents[2]
-_PATIENCE = 30.0  # seconds; a busy machine starts slowly
+_PATIENCE = 60.0  # seconds; a busy machine starts slowly
+_GREETING = re.compile(r"^Penstock \S+: http://\S+:(\d+)/v1$", re.MULTILINE)
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -132,11 +134,10 @@ def _whole(yaml: str, data: Path) -> str:
 
 
 def _start(args: tuple[str, ...], env: dict[str, str], folder: Path, data: Path) -> Penstock:
-    port = free_port()
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command(*args, "--port", str(port)),
+            command(*args, "--port", "0"),
             env=env,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -144,13 +145,18 @@ def _start(args: tuple[str, ...], env: dict[str, str], folder: Path, data: Path)
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    url = f"http://127.0.0.1:{port}"
-    return Penstock(url, port, data, log, folder / "penstock.yaml", process)
+    return Penstock("", 0, data, log, folder / "penstock.yaml", process)
 
 
 def _wait(penstock: Penstock) -> None:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and penstock.process.poll() is None:
+        told = _GREETING.search(penstock.output())
+        if told is None:
+            time.sleep(0.02)
+            continue
+        penstock.port = int(told[1])
+        penstock.url = f"http://127.0.0.1:{penstock.port}"
         try:
             with _direct.open(penstock.url + "/livez", timeout=2):
                 return

@@ -133,6 +133,17 @@ def test_check_sets_everything_up(run, config, monkeypatch):
     )
 
 
+def test_check_lets_a_preset_be_that_nobody_uses(run, config, monkeypatch):
+    async def setup(self):
+        raise ImportError("install penstock[semantic]")
+
+    monkeypatch.setattr("policies.prefix_volatile.VolatileLines.setup", setup)
+    config.write_text(config.read_text() + "pipelines: {default: [{use: cache.exact}]}\n")
+    assert run("check", config).exit_code == 0
+    config.write_text(config.read_text() + "routes: [{send: a, pipeline: balanced}]\n")
+    assert run("check", config).exit_code == 2
+
+
 # explain
 
 
@@ -145,6 +156,16 @@ def test_explain(run, config):
     request = config.parent / "request.json"
     request.write_text(body)
     assert "cache.exact" in run("explain", request, "--config", config).stdout
+
+
+def test_explain_with_a_diff(run, config):
+    prompt = "word " * 4000
+    body = json.dumps({"model": "gpt-5", "messages": [{"role": "user", "content": prompt}]})
+    shown = run("explain", "-", "--config", config, "--diff", text=body).stdout
+    assert "\nparameter prompt_cache_key: prefix.breakpoints, " in shown
+    assert "\n+ " in shown
+    plan = json.loads(run("explain", "-", "--config", config, "--diff", "--json", text=body).stdout)
+    assert [told["place"] for told in plan["changes"]] == ["parameter prompt_cache_key"]
 
 
 def test_explain_of_what_would_be_refused(run, config):

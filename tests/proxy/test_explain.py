@@ -84,3 +84,43 @@ def test_a_request_before_that_would_be_refused_is_an_error(config):
 def test_no_text_of_the_prompt_is_shown(config):
     plan = explain(config(), body("quite-secret "), body("another-secret "))
     assert "secret" not in json.dumps(plan)
+
+
+ROWS = json.dumps([{"id": n, "mail": f"user{n}@example.org"} for n in range(40)], indent=2)
+RESULT = [
+    {"role": "user", "content": "who?"},
+    {
+        "role": "assistant",
+        "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        ],
+    },
+    {"role": "tool", "tool_call_id": "c", "content": ROWS},
+]
+
+
+def compressed(tmp_path, mode="on"):
+    text = FILE.replace(
+        "cache.exact", f"compress.lossless, budget: 10s, deadline: 20s, mode: {mode}"
+    )
+    return loads(text.format(data=tmp_path, rule="none"), "penstock.yaml", {})
+
+
+@pytest.mark.parametrize("mode", ["on", "shadow"])
+def test_a_diff_has_each_changed_text_before_and_after(tmp_path, mode):
+    raw = json.dumps({"model": "gpt-5-mini", "messages": RESULT}).encode()
+    plan = plan_of(compressed(tmp_path, mode), raw, "chat/completions", "t", diff=True)
+    (told,) = plan["changes"]
+    assert (told["policy"], told["mode"]) == ("compress.lossless", mode)
+    assert (told["place"], told["path"]) == ("message 2 content", ["messages", 2, "content"])
+    assert told["before"] == ROWS
+    assert "39 user39" in told["after"]
+    assert told["tokens"] == plan["steps"][0]["tokens"]
+    assert told["tokens"]["after"] < told["tokens"]["before"]
+
+
+def test_without_being_asked_there_is_no_diff(tmp_path):
+    raw = json.dumps({"model": "gpt-5-mini", "messages": RESULT}).encode()
+    plan = plan_of(compressed(tmp_path), raw, "chat/completions", "t")
+    assert plan["steps"][0]["decision"] == "edit"
+    assert "user39" not in json.dumps(plan)

@@ -128,6 +128,53 @@ def test_an_unpriced_variant_keeps_its_family_rule_and_invents_no_price(table, m
     assert table.of(model).rule != "none"
 
 
+OF_OTHER_TOKENS = """
+gpt-4o-audio-preview gpt-4o-audio-preview-2025-06-03 gpt-4o-mini-audio-preview
+gpt-4o-mini-audio-preview-2024-12-17 gpt-4o-realtime-preview gpt-4o-realtime-preview-2025-06-03
+gpt-4o-mini-realtime-preview gpt-4o-mini-realtime-preview-2024-12-17 gpt-4o-transcribe
+gpt-4o-transcribe-diarize gpt-4o-mini-transcribe gpt-4o-mini-transcribe-2025-12-15 gpt-4o-mini-tts
+gpt-4o-mini-tts-2025-12-15 gpt-realtime gpt-realtime-2025-08-28 gpt-realtime-mini gpt-audio
+gpt-audio-mini gpt-audio-2025-08-28 gpt-image-1 gpt-image-1-mini gpt-image-1.5
+chatgpt-image-latest openai/gpt-5-image openai/gpt-5-image-mini openai/gpt-4o-audio-preview
+gpt-5-audio gpt-6-realtime gpt-6-audio gpt-6-sol-audio gpt-6.1-image gpt-5.6-realtime
+dall-e-2 dall-e-3 tts-1 tts-1-hd whisper-1 sora-2 sora-2-pro omni-moderation-latest
+gemini-2.5-flash-image gemini-2.5-flash-image-preview google/gemini-2.5-flash-image
+gemini-2.0-flash-preview-image-generation gemini-3-pro-image-preview gemini-2.5-flash-preview-tts
+gemini-2.5-pro-preview-tts gemini-live-2.5-flash-preview gemini-2.0-flash-live-001
+gemini-2.5-flash-native-audio-latest gemini-2.5-flash-native-audio-preview-12-2025
+gemini-2.5-flash-preview-native-audio-dialog gemini-2.5-flash-exp-native-audio-thinking-dialog
+gemini-embedding-exp-03-07 grok-2-image grok-2-image-1212 grok-imagine-image grok-imagine-video
+"""
+OF_TEXT = """
+gpt-6.1-sol gpt-6.1-terra gpt-6-astra gpt-6-sol gpt-6-luna gpt-5.6 gpt-5.6-sol gpt-5.6-terra
+gpt-5.6-luna gpt-5.5 gpt-5.5-pro gpt-5.4 gpt-5.4-mini gpt-5.4-nano gpt-5.4-pro gpt-5.3-codex gpt-5.2
+gpt-5.2-2025-12-11 gpt-5.2-chat-latest gpt-5.2-codex gpt-5.2-pro gpt-5.1 gpt-5.1-2025-11-13
+gpt-5.1-chat-latest gpt-5.1-codex gpt-5.1-codex-max gpt-5.1-codex-mini gpt-5 gpt-5-2025-08-07
+gpt-5-chat-latest gpt-5-codex gpt-5-mini gpt-5-mini-2025-08-07 gpt-5-nano gpt-5-nano-2025-08-07
+gpt-5-pro gpt-5-pro-2025-10-06 gpt-4.1 gpt-4.1-2025-04-14 gpt-4.1-mini gpt-4.1-nano gpt-4o
+gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-2024-11-20 gpt-4o-mini gpt-4o-mini-2024-07-18
+chatgpt-4o-latest gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4 gpt-4-0613 gpt-3.5-turbo
+gpt-3.5-turbo-0125 gpt-3.5-turbo-instruct o1 o1-2024-12-17 o1-preview o1-mini o1-pro o3
+o3-2025-04-16 o3-mini o3-pro o4-mini o4-mini-2025-04-16 text-embedding-3-small
+text-embedding-3-large text-embedding-ada-002 ft:gpt-4o-2024-08-06:acme::x
+ft:gpt-4.1:acme:my-image-bot:x
+gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite gemini-2.5-flash-preview-09-2025
+gemini-2.5-flash-lite-preview-09-2025 gemini-2.5-pro-preview-06-05 gemini-3-pro-preview
+gemini-3-flash-preview gemini-embedding-001 grok-4.7 grok-4.3 grok-4-fast-reasoning
+claude-haiku-4-5 claude-sonnet-4-5-20250929 claude-3-5-haiku-20241022 deepseek-v4-pro
+"""
+
+
+@pytest.mark.parametrize("model", OF_OTHER_TOKENS.split())
+def test_sound_and_pictures_have_neither_the_price_nor_the_cache_of_text(table, model):
+    assert (table.of(model).rates, table.of(model).rule) == (None, "none")
+
+
+@pytest.mark.parametrize("model", OF_TEXT.split())
+def test_models_of_text_keep_theirs(table, model):
+    assert table.of(model).rates is not None
+
+
 @pytest.mark.parametrize(
     "model", ["", "/", "qwen3", "openai/gpt-oss-120b", "x" * 100_000, "\ud800"]
 )

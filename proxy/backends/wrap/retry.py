@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from calendar import timegm
+from email.utils import parsedate_tz
 
 from pydantic import Field
 
@@ -110,7 +113,7 @@ class Retry:
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Seconds named by `retry-after-ms` or a numeric `retry-after`, or None."""
+    """Seconds named by `retry-after-ms` or by `retry-after`, as a number or a date, or None."""
     for name, unit in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
         value = reply.header(name)
         if value is not None:
@@ -118,7 +121,20 @@ def retry_after(reply: Reply) -> float | None:
                 return max(0.0, float(value) * unit)
             except ValueError:
                 continue
-    return None
+    until = _date(reply.header(b"retry-after"))
+    if until is None:
+        return None
+    sent = _date(reply.header(b"date"))  # by the upstream's own clock, whatever ours says
+    return max(0.0, until - (time.time() if sent is None else sent))
+
+
+def _date(value: bytes | None) -> float | None:
+    """Unix seconds of an HTTP date (RFC 9110, section 5.6.7), or None."""
+    try:
+        found = parsedate_tz((value or b"").decode("latin-1"))
+        return None if found is None else timegm(found[:9]) - (found[9] or 0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _repeatable(call: Call) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from asgi_server import echo, responses, serving
+from asgi_server import echo, error_of, responses, serving
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.downstream import Connection
@@ -84,6 +84,10 @@ async def test_byte_by_byte_is_the_same_too():
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         b"POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\nA : b\r\n\r\n",
         b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
         b"GET / HTTP/1.1\r\nA: b\0\r\n\r\n",
@@ -98,4 +102,5 @@ async def test_both_refuse_what_could_be_read_in_two_ways(data):
     async with serving(echo, HttpToolsProtocol) as theirs:
         assert (await theirs.talk(data)).startswith(b"HTTP/1.1 400 ")
     async with serving(echo) as ours:
-        assert (await ours.talk(data)).startswith(b"HTTP/1.1 400 ")
+        status, error = error_of(await ours.talk(data))
+    assert (status, error["code"]) == (400, "invalid_http")

@@ -1,6 +1,7 @@
 """What the application sees and does, over real sockets."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -255,6 +256,16 @@ async def test_a_response_that_was_begun_is_cut(how, lines, caplog):
     assert len(caplog.records) == lines
 
 
+@pytest.mark.parametrize("how", ["returns", "raises"])
+async def test_version_1_0_learns_of_a_cut_from_a_reset(how):
+    async def app(scope, receive, send):
+        await begun_and(send, how)
+
+    async with serving(app) as site:
+        with pytest.raises(ConnectionResetError):
+            await site.talk(b"GET / HTTP/1.0\r\n\r\n")
+
+
 @pytest.mark.parametrize("body", [b"", b"ab", b"abcd"])
 async def test_a_body_of_another_length_closes_the_connection(body, caplog):
     async def app(scope, receive, send):
@@ -281,7 +292,7 @@ async def test_an_application_that_says_nothing(caplog):
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("how", ["close", "abort", "half"])
+@pytest.mark.parametrize("how", ["close", "abort"])
 async def test_a_hang_up_is_told_in_both_ways(how):
     told = []
 
@@ -293,27 +304,73 @@ async def test_a_hang_up_is_told_in_both_ways(how):
         await answer(send, b"still here")
 
     async with serving(app) as site:
-        reader, writer = await site.connect()
+        _, writer = await site.connect()
         writer.write(LAST)
         await until(lambda: site.state.tasks)
-        if how == "half":
-            writer.write_eof()
-        elif how == "abort":
+        if how == "abort":
             writer.transport.abort()
         else:
             writer.close()
         await until(lambda: len(told) == 3)
         assert sorted(told) == ["called", "http.disconnect", "late"]
-        if how == "half":
-            assert (await reader.read()).endswith(b"still here")
         await until(lambda: not site.state.connections)
         assert not site.state.tasks
+
+
+@contextlib.asynccontextmanager
+async def half_closed(*, streams, ask=LAST):
+    """`(goes on, told, reader)` of an application whose client has just closed its half."""
+    go, told = asyncio.Event(), []
+
+    async def app(scope, receive, send):
+        scope["extensions"][CLIENT].on_disconnect(lambda _: told.append("called"))
+        await body_of(receive)
+        if streams:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"begun, ", "more_body": True})
+        await go.wait()
+        if not streams:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"still here"})
+
+    async with serving(app) as site:
+        reader, writer = await site.connect()
+        writer.write(ask)
+        await until(lambda: site.state.tasks)
+        await turns()
+        writer.write_eof()
+        yield go, told, reader
+        await until(lambda: not site.state.connections)
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("streams", "body"), [(False, b"still here"), (True, b"begun, still here")]
+)
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+async def test_who_closes_one_half_is_answered(streams, body, pause):
+    async with half_closed(streams=streams) as (go, told, reader):
+        await asyncio.sleep(pause)  # in which the client is asked whether it is there
+        go.set()
+        text = await asyncio.wait_for(reader.read(), 10)
+    assert told == []
+    assert (b"100 Continue" in text) is not streams
+    ((status, _, got),) = responses(text, ["GET"])
+    assert (status, got) == (200, body)
+
+
+async def test_who_cannot_be_asked_has_hung_up():
+    old = b"GET / HTTP/1.0\r\n\r\n"
+    async with half_closed(streams=False, ask=old) as (go, told, reader):
+        await until(lambda: told)
+        go.set()
+        assert (await reader.read()).endswith(b"still here")  # what is sent all the same goes out
 
 
 async def test_a_half_close_does_not_lose_the_requests_before_it():
     async with serving(echo) as site:
         text = await site.talk(GET * 3, half_close=True)
+        text = text.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
         assert [status for status, _, _ in responses(text, ["GET"] * 3)] == [200] * 3
 
 

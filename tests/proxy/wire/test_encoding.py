@@ -1,7 +1,12 @@
 import gzip
+import tracemalloc
 import zlib
 
+import brotli
 import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.wire.encoding import decode
 
@@ -9,6 +14,14 @@ TEXT = b'{"a": 1}' * 100
 RAW = zlib.compressobj(wbits=-15)
 RAW_DEFLATED = RAW.compress(TEXT) + RAW.flush()
 LIMIT = 10_000
+
+
+WAYS = {
+    b"gzip": lambda text: gzip.compress(text, mtime=0),
+    b"deflate": zlib.compress,
+    b"br": brotli.compress,
+    b"zstd": zstd.compress,
+}
 
 
 def encoded(*codings):
@@ -25,6 +38,9 @@ def encoded(*codings):
         (encoded(b"x-gzip"), gzip.compress(TEXT, mtime=0)),
         (encoded(b"deflate"), zlib.compress(TEXT)),
         (encoded(b"deflate"), RAW_DEFLATED),
+        (encoded(b"br"), brotli.compress(TEXT)),
+        (encoded(b"zstd"), zstd.compress(TEXT)),
+        (encoded(b"zstd, br"), brotli.compress(zstd.compress(TEXT))),
         (encoded(b"deflate, gzip"), gzip.compress(zlib.compress(TEXT), mtime=0)),
         (encoded(b"deflate", b"gzip"), gzip.compress(zlib.compress(TEXT), mtime=0)),
     ],
@@ -35,18 +51,40 @@ def test_known_encodings_are_undone(headers, body):
     assert decode(headers, body, len(TEXT) - 1) is None
 
 
-@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, br", b"nonsense"])
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, dcz", b"nonsense"])
 def test_unknown_encodings_are_not_stored(coding):
     assert decode(encoded(coding), gzip.compress(TEXT, mtime=0), LIMIT) is None
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"text", gzip.compress(TEXT, mtime=0)[:-1], gzip.compress(TEXT, mtime=0) + b"x"]
-)
-def test_a_broken_encoding_is_not_stored(body):
-    assert decode(encoded(b"gzip"), body, LIMIT) is None
+@pytest.mark.parametrize("coding", WAYS)
+def test_a_broken_encoding_is_not_stored(coding):
+    good = WAYS[coding](TEXT)
+    for body in (b"", b"text", *(good[:end] for end in range(len(good))), good + b"x"):
+        assert decode(encoded(coding), body, LIMIT) is None
 
 
-def test_a_bomb_stays_within_the_limit():
-    bomb = gzip.compress(gzip.compress(b"\0" * 50_000_000))
-    assert decode(encoded(b"gzip, gzip"), bomb, LIMIT) is None
+@given(st.binary(), st.sampled_from([*WAYS]))
+def test_foreign_bytes_are_no_fault(body, coding):
+    found = decode(encoded(coding), body, LIMIT)
+    assert found is None or len(found) <= LIMIT
+
+
+@given(st.binary(), st.sampled_from([*WAYS]))
+def test_what_was_encoded_comes_back(text, coding):
+    assert decode(encoded(coding), WAYS[coding](text), LIMIT) == text
+
+
+@pytest.mark.parametrize("coding", WAYS)
+def test_a_bomb_stays_within_the_limit(coding):
+    bomb = WAYS[coding](b"\0" * 50_000_000)
+    tracemalloc.start()
+    assert decode(encoded(coding), bomb, LIMIT) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_wide_window_is_not_taken():
+    options = {zstd.CompressionParameter.window_log: 27}
+    body = zstd.compress(bytes(range(256)) * 100_000, options=options)
+    assert decode(encoded(b"zstd"), body, 1 << 28) is None

@@ -212,7 +212,9 @@ async def test_a_little_more_than_what_is_warm_is_not_worth_a_wait():
 
 
 @pytest.mark.parametrize(
-    "failure", [ConnectFailed("no"), whole(status=429), whole(status=500)], ids=repr
+    "failure",
+    [ConnectFailed("no"), whole(status=429), whole(status=500)],
+    ids=["no connection", "429", "500"],  # of a reply, `repr` is another one in each process
 )
 async def test_when_the_first_fails_the_next_one_goes_first(failure):
     replies = held(4)
@@ -357,7 +359,7 @@ async def burst(backend, count):
 
 
 async def test_of_parallel_calls_to_a_simulated_provider_one_writes_and_the_others_read():
-    settings = Simulated.Settings(rule="anthropic_marks", latency=0.02)
+    settings = Simulated.Settings(rule="anthropic_marks", latency=0.3)
     assert await burst(Simulated("a", settings), 12) == (12, 0)
     assert await burst(Gate(Simulated("a", settings), lambda _: TERMS), 12) == (1, 11)
 

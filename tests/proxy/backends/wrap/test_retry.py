@@ -1,9 +1,14 @@
+import time
+from email.utils import formatdate
+
 import pytest
 from backends import JSON, Scripted, call, whole
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.backends.wrap.breaker import Breaker, BreakerSettings
 from proxy.backends.wrap.fallback import Fallback
-from proxy.backends.wrap.retry import Retry, RetrySettings
+from proxy.backends.wrap.retry import Retry, RetrySettings, retry_after
 from proxy.errors import BrokenReply, ConnectFailed, Overloaded, UpstreamTimeout
 from proxy.upstream import NoReply
 
@@ -49,6 +54,39 @@ async def test_an_upstream_that_asks_for_too_much_patience_is_passed_on():
     inner = Scripted(whole(status=429, headers=headers), whole())
     assert (await Retry(inner, QUICK).send(call())).status == 429
     assert len(inner.calls) == 1
+
+
+SENT = "Sun, 06 Nov 1994 08:49:37 GMT"
+SOON = [SENT.replace(":37", ":40"), "Sunday, 06-Nov-94 08:49:40 GMT", "Sun Nov  6 08:49:40 1994"]
+
+
+def dated(*fields):
+    return whole(headers=tuple((name.encode(), value.encode()) for name, value in fields))
+
+
+@pytest.mark.parametrize("until", SOON)
+def test_a_date_counts_from_the_upstreams_own(until):
+    assert retry_after(dated(("date", SENT), ("retry-after", until))) == 3.0
+    assert retry_after(dated(("retry-after", until))) == 0.0  # long ago by our clock
+    assert retry_after(dated(("retry-after-ms", "soon"), ("retry-after", "7"))) == 7.0
+
+
+def test_a_date_without_a_clock_counts_from_now():
+    until = formatdate(time.time() + 100, usegmt=True)
+    assert 90 < retry_after(dated(("retry-after", until), ("date", "today"))) <= 100
+
+
+@given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
+def test_any_words_are_a_time_to_wait_or_none(value, date):
+    fields = ((b"retry-after", value.encode("latin-1")), (b"date", date.encode("latin-1")))
+    found = retry_after(whole(headers=fields))
+    assert found is None or found >= 0
+
+
+async def test_a_date_too_far_off_is_passed_on():
+    until = formatdate(time.time() + 3600, usegmt=True).encode()
+    inner = Scripted(whole(status=429, headers=(*JSON, (b"retry-after", until))), whole())
+    assert (await Retry(inner, QUICK).send(call())).status == 429
 
 
 async def test_an_upload_is_never_sent_twice():
