@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import re
 
+_FRAME = re.compile(
+    r"""(?mx)^[ \t>]*(?:
+        Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
+      | goroutine\ [0-9]
+    )"""
+)
+# What the pattern below cannot match without, in lower case: most texts have none of it.
+_SIGNS = (
+    *("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg", "err!"),
+    *("exception", "fault", "warning", "stack trace", "stacktrace", "backtrace", "exit", "code"),
+    *("http", "denied", "connection", "no such", "not found", "dumped", "memory", "timed out"),
+    "unhandled",
+)
 _TROUBLE = re.compile(
-    r"""(?mx)
+    r"""(?x)
     \b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
   | (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
   | (?i:\b(?:error|fatal|exception|failure|panic|warning)s?\ ?:|\berr!)
-  | ^[ \t>]*(?:Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_])
-  | (?i:stack\ ?trace|\bbacktrace\b|\bpanicked\ at\b|^goroutine\ [0-9])
+  | (?i:stack\ ?trace|\bbacktrace\b|\bpanicked\ at\b)
   | (?i:\bexit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])
   | (?i:\b(?:return(?:ed)?|error|status)\ ?code\ ?[:=]?\ ?-?[0-9])
   | \bHTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2}\b
@@ -42,7 +54,10 @@ _MOST = 64  # names of a question
 
 def troubled(text: str) -> bool:
     """Whether it has an error, an exit code or a stack frame in it."""
-    return _TROUBLE.search(text) is not None
+    if _FRAME.search(text):
+        return True
+    low = text.lower()
+    return any(sign in low for sign in _SIGNS) and _TROUBLE.search(text) is not None
 
 
 def factual(text: str) -> bool:

@@ -12,7 +12,8 @@ import snowballstemmer
 _word = re.compile(r"[^\W_]+").findall
 _camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
-_silent = re.compile("['\u2018\u2019\u02bb\u02bc]")  # apostrophes and okinas: `o'clock`, `it's`
+# Accents that are signs of their own, apostrophes and okinas.
+_silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
 _stemmer: Any = snowballstemmer.stemmer("english")
 _LEAD = 3  # letters that a word and its stem have in common
 _HIDDEN = 5  # letters of a word that may stand in pieces: `superbowl` as `Super Bowl`
@@ -34,8 +35,7 @@ def fold(text: str) -> str:
     """Without accents and apostrophes."""
     if text.isascii():
         return text.replace("'", "")
-    plain = unicodedata.normalize("NFKD", text)
-    return _silent.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
+    return _silent.sub("", unicodedata.normalize("NFKD", text))
 
 
 def words(text: str) -> list[str]:

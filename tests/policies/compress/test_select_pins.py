@@ -1,6 +1,15 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from policies.compress.select_pins import factual, names, troubled
+from policies.compress.select_pins import _SIGNS, _TROUBLE, factual, names, troubled
+
+SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace STACK TRACE backtrace
+    panicked exit exited with code status 1 return returned HTTP/1.1 503 ACCESS denied connection
+    reset no such file command not found core dumped out of memory timed syntax assertion failed
+    unhandled"""
+PARTS = SAID.split()
+PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
 
 
 @pytest.mark.parametrize(
@@ -110,3 +119,11 @@ def test_hostile_texts_end(text):
     found = names(text)
     if found is not None:
         found.search(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+def test_the_signs_are_in_all_that_the_pattern_matches(text):
+    """The screen only spares time: with it or without it the same texts have trouble."""
+    if _TROUBLE.search(text):
+        assert any(sign in text.lower() for sign in _SIGNS)
