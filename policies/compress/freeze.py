@@ -17,7 +17,7 @@ from policies.base.ports import Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Listing, Message, conversation, has, listing
+from policies.compress.freeze_places import Listing, Message, conversation, listing
 from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
 
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
@@ -59,7 +59,8 @@ class Frozen(Base):
         """`Edit` where texts of the prompt have shorter forms."""
         until = perf_counter() + self.settings.budget
         raw = call.body.raw
-        if not has(raw, self._signs[call.dialect]):
+        wanted = tuple(sign for sign in self._signs[call.dialect] if sign in raw)
+        if not wanted:
             return Skip("nothing to shorten")
         if len(raw) <= _INLINE:
             listed = listing(call.dialect, raw)
@@ -67,7 +68,7 @@ class Frozen(Base):
             listed = await asyncio.to_thread(listing, call.dialect, raw)
         if listed is None:
             return Skip("a shape to leave alone")
-        found, fresh = self._known(call, listed)
+        found, fresh = self._known(call, listed, wanted)
         learnt: Learnt | None = None
         if fresh:
             here = conversation(listed)
@@ -80,7 +81,7 @@ class Frozen(Base):
         return self._step(raw, found, learnt)
 
     def _known(
-        self, call: Call, listed: Listing
+        self, call: Call, listed: Listing, wanted: Sequence[bytes]
     ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
         """The messages that are sent otherwise than they came, and those that are new.
 
@@ -91,7 +92,7 @@ class Frozen(Base):
         before = _beginnings(listed.raws) if self._recipe.contextual else None
         found: list[tuple[Message, Sent]] = []
         fresh: list[tuple[Message, _Key]] = []
-        for message in listed.holding(self._signs[call.dialect]):
+        for message in listed.holding(wanted):
             text = message.raw
             key = (scope, before[message.number] if before else 0, hash(text))
             known = self._sent.get((*key, len(text)))
