@@ -23,7 +23,8 @@ from policies.compress.text_measure import Count
 
 VERSION = 1  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
-_DOCUMENTS = (b"<document", b"[1]")  # one of them is in every text with delimited documents
+# One of them is in the JSON of every text with delimited documents; longer is found faster.
+_DOCUMENTS = (b"<document", b"Document [2]", rb"\n[2]")
 
 
 @policy("compress.select")

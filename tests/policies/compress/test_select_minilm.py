@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from policies.compress import select_semantic as semantic
 from policies.compress.select_minilm import MiniLM
-from policies.compress.select_rank import Passage
+from policies.compress.select_rank import Passage, lexical
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "gold", "tin", "soup", "hill", "the", "on"]
 SIZE, HEADS, LAYERS, INNER = 8, 2, 2, 16
@@ -133,8 +133,10 @@ async def test_passages_are_ranked_by_meaning_or_both(folder):
     scores = rank("soup on the hill", passages)
     assert scores[2] == 1.0
     assert max(scores[:2]) < 0.99
+    said, meant = lexical("soup", passages), rank("soup", passages)
     both = semantic.ranking(model, both=True)("soup", passages)
-    assert both[2] == max(both)
+    assert said[2] == max(said) > 0 == said[0] == said[1]
+    assert both == pytest.approx([0.7 * meant[0], 0.7 * meant[1], 0.3 + 0.7 * meant[2]])
     assert (await semantic.loaded(folder))[1] == digest
 
 
