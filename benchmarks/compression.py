@@ -18,6 +18,7 @@ from pathlib import Path
 
 from compression_costs import measured
 from compression_peers import MODES, headroom
+from compression_select import selection
 from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
 from overhead_process import BenchError
 from prefix_bars import Bar, table
@@ -108,6 +109,8 @@ def main() -> int:
             texts = sets(data, options.logs or system_logs())
             found = contents(texts, count, folder)
             bars = content_bars(found) + conversation_bars(data, folder, texts[TAU], count)
+            chosen, answers = selection(data, count)
+            bars += chosen
     except (BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"compression: {error}", file=sys.stderr)
         return 1
@@ -116,6 +119,7 @@ def main() -> int:
     else:
         console = Console() if sys.stdout.isatty() else Console(width=140)
         console.print(shown(found))
+        console.print(answers)
         titled = table(bars)
         titled.title = "Compression"
         console.print(titled)

@@ -10,8 +10,9 @@ from statistics import median
 from typing import Any
 
 from policies.compress import json_compact
+from policies.compress.freeze_form import Form, Rules
 from policies.compress.json_exact import minified
-from policies.compress.lossless_forms import Form, Rules, form
+from policies.compress.lossless_forms import form
 from policies.compress.text_choice import choose, decode, normal
 from policies.compress_lossless import Lossless
 

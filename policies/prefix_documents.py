@@ -11,6 +11,7 @@ from pydantic import Field
 
 from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
+from policies.base.documents import Document, Style, documents
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Entry, Store, View
@@ -19,10 +20,7 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration
 from policies.prefix.canonical_outline import Span, spliced
 from policies.prefix.documents_blocks import (
-    Document,
     Placement,
-    Style,
-    documents,
     identity,
     rearranged,
     repeated,

@@ -11,6 +11,7 @@ from proxy.config_forms import Policies
 from proxy.config_problems import Path
 
 _EDITING = ("compress", "prefix")  # families that change the request
+_READING = ("compress.project", "compress.select")  # results as tools wrote them
 _WILD = "*?["
 
 Doubt = Iterator[tuple[Path, str]]
@@ -42,17 +43,19 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
     long = (*path, "steps")
     path = long if long in config.source.values else path
     seen: set[str] = set()
-    editor: str | None = None
+    edits: list[str] = []
     for index, step in enumerate(pipeline.steps):
         if step.mode == "off":
             continue
         family = step.use.split(".")[0]
         if step.use in seen:
             yield (*path, index), f"{step.use} stands in this pipeline already"
-        if family == "cache" and editor is not None:
-            yield (*path, index), f"stands after {editor}, so it works on the edited request"
+        if family == "cache" and edits:
+            yield (*path, index), f"stands after {edits[0]}, so it works on the edited request"
+        if step.use in _READING and "compress.lossless" in edits:
+            yield (*path, index), "stands after compress.lossless, whose notation it does not read"
         if family in _EDITING and step.mode == "on":
-            editor = editor or step.use
+            edits.append(step.use)
         seen.add(step.use)
         yield from _denied((*path, index), step, pipeline, config, policies)
 

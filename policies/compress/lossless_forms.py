@@ -1,82 +1,18 @@
-"""The form of one text with the fewest tokens, and how a store keeps it."""
+"""The form of one text with the fewest tokens and nothing lost."""
 
 from __future__ import annotations
 
-import logging
-from typing import NamedTuple
-
-import msgspec
-
 from policies.compress import json_compact
+from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import choose, decode, normal
-from policies.compress.text_measure import Count, tokens
-
-log = logging.getLogger("penstock.compress")
+from policies.compress.text_measure import Count
 
 VERSION = 1  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at, and up to four times that
-_MOST = 32  # conversations in which a text came too late: from then on it does in all
 _FEWEST = 8  # lines of a log that somebody pasted
 _STAMPED = 0.8  # of its lines have a time
-
-
-class Rules(NamedTuple):
-    """What a form must reach: `min_gain` is a share of the tokens of a text that has enough."""
-
-    min_tokens: int
-    min_gain: float
-
-
-class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a text becomes. `text` is None where it stays; tokens are those before and after.
-
-    `late`: conversations in which the original has been sent and goes on being sent, since
-    the form was not there in time. `known` is False as long as that is all there is to say.
-    """
-
-    text: str | None = None
-    before: int = 0
-    after: int = 0
-    late: tuple[bytes, ...] = ()
-    known: bool = True
-
-    def missed(self, conversation: bytes) -> bool:
-        """Whether the original goes in this conversation."""
-        return conversation in self.late or len(self.late) >= _MOST
-
-    def without(self, conversation: bytes) -> Form:
-        """The same, late in this conversation too."""
-        late = tuple(sorted({*self.late, conversation})[:_MOST])
-        return msgspec.structs.replace(self, late=late)
-
-
-AS_IT_CAME = Form()
-UNKNOWN = Form(known=False)
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Form).decode
-
-
-def stored(form: Form) -> bytes:
-    """For a store."""
-    return _encode(form)
-
-
-def restored(value: bytes) -> Form:
-    """From a store; `UNKNOWN` for bytes that are no form."""
-    try:
-        return _decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return UNKNOWN
-
-
-def joined(one: Form, other: Form) -> Form:
-    """What two workers know of one text; where they differ, the first has it."""
-    known = one if one.known else other
-    late = tuple(sorted({*one.late, *other.late})[:_MOST])
-    return msgspec.structs.replace(known, late=late)
 
 
 def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
@@ -85,24 +21,12 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
-    try:
-        return _form(text, count, rules, pasted=pasted)
-    except Exception as error:  # noqa: BLE001 - no codec may cost a client its answer
-        log.warning("a text is left as it came: %s", type(error).__name__)
-        return AS_IT_CAME
 
+    def make() -> Short | None:
+        short = _shorter(text, count, pasted=pasted)
+        return None if short is None else Short(short)
 
-def _form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
-    before = tokens(text, count)
-    if before < rules.min_tokens:
-        return AS_IT_CAME
-    short = _shorter(text, count, pasted=pasted)
-    if short is None or not short.strip():  # providers refuse parts without any text
-        return AS_IT_CAME
-    after = tokens(short, count)
-    if after >= before or after > before * (1 - rules.min_gain):
-        return AS_IT_CAME
-    return Form(short, before, after)
+    return shortened(text, count, rules, make)
 
 
 def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:

@@ -214,6 +214,7 @@ SECTIONS = {
     "timeouts": "TimeoutSettings",
     "retry": "RetrySettings",
     "breaker": "BreakerSettings",
+    "tools.NAME": "ToolFields",
 }
 STEP = "pipelines.NAME.steps[]"
 HTTP = "Every backend that talks HTTP"

@@ -12,7 +12,7 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
-from policies.compress import lossless_sight
+from policies.compress import freeze_sight
 from policies.compress.json_compact import decode
 from policies.compress.json_exact import minified
 from policies.compress_lossless import Lossless
@@ -271,7 +271,7 @@ async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
 
 
 async def test_more_than_can_be_read_at_once_goes_as_it_came(lossless, monkeypatch):
-    monkeypatch.setattr(lossless_sight, "_AT_ONCE", 3000)
+    monkeypatch.setattr(freeze_sight, "_AT_ONCE", 3000)
     policy, shelf = lossless(), Shelf()
     results = [result(table(f"t{n}"), n) for n in range(4)]
     for _ in range(2):

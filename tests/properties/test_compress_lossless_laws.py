@@ -13,8 +13,8 @@ from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit
 from policies.compress import json_compact, text_choice
+from policies.compress.freeze_places import listing, spots
 from policies.compress.json_exact import minified
-from policies.compress.lossless_places import listing, spots
 from policies.compress_lossless import Lossless
 
 LISTED = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
@@ -127,7 +127,7 @@ async def test_only_results_change_and_each_can_be_read_back(dialect, talk):
         for old, new in pairs:
             if old == new:
                 continue
-            olds, news = spots(dialect, old, pasted=False), spots(dialect, new, pasted=False)
+            olds, news = spots(dialect, old, users=False), spots(dialect, new, users=False)
             assert [spot.path for spot in olds] == [spot.path for spot in news]
             for was, now in zip(olds, news, strict=True):
                 short = minified(was.text)

@@ -30,6 +30,19 @@ def test_an_edit_that_is_not_applied_is_no_doubt(mode):
     assert warned(f"pipelines: {{default: {steps}}}") == []
 
 
+def test_a_choice_among_what_is_in_our_own_notation():
+    preset = "preset: aggressive\npipelines"
+    steps = "[{use: compress.lossless}, {use: compress.select}]"
+    assert warned(f"{preset}: {{default: {steps}}}") == [
+        (
+            "f.yaml:3:49: pipelines.default[1]: stands after compress.lossless,"
+            " whose notation it does not read"
+        )
+    ]
+    steps = "[{use: compress.select}, {use: compress.lossless}]"
+    assert warned(f"{preset}: {{default: {steps}}}") == []
+
+
 def test_the_same_policy_twice():
     lines = warned("pipelines: {default: {steps: [{use: cache.exact}, {use: cache.exact}]}}")
     assert lines == [

@@ -6,17 +6,9 @@ import pytest
 
 from policies.compress import json_compact
 from policies.compress import lossless_forms as forms
+from policies.compress.freeze_form import AS_IT_CAME, Rules
 from policies.compress.json_exact import minified
-from policies.compress.lossless_forms import (
-    AS_IT_CAME,
-    UNKNOWN,
-    Form,
-    Rules,
-    form,
-    joined,
-    restored,
-    stored,
-)
+from policies.compress.lossless_forms import form
 from policies.compress.text_choice import choose, decode, normal
 
 RULES = Rules(min_tokens=10, min_gain=0.05)
@@ -103,30 +95,6 @@ def test_texts_that_are_too_long_are_left_alone(monkeypatch):
 def test_hostile_texts_end(text):
     found = made(text)
     assert found.text is None or len(found.text) < len(text)
-
-
-def test_a_form_comes_back_from_the_store_and_damage_is_no_form():
-    one = Form("short", 9, 5, (b"12345678",))
-    assert restored(stored(one)) == one
-    assert restored(stored(AS_IT_CAME)) == AS_IT_CAME
-    for damaged in (b"", b"\xff", stored(one)[:-4], b"\x95\xa1\xff\x01\x01\x90\xc3"):
-        assert restored(damaged) == UNKNOWN
-
-
-def test_what_two_workers_know_is_joined_and_the_first_is_right():
-    one, other = Form("a", 9, 5), Form("b", 9, 4, (b"there",))
-    assert joined(one, other) == Form("a", 9, 5, (b"there",))
-    assert joined(UNKNOWN.without(b"here"), other) == Form("b", 9, 4, (b"here", b"there"))
-
-
-def test_a_text_that_is_late_everywhere_stays_everywhere():
-    one = UNKNOWN
-    assert not one.missed(b"x")
-    for number in range(40):
-        one = one.without(b"%d" % number)
-        assert one.missed(b"%d" % number)
-    assert one.missed(b"any other")
-    assert len(one.late) == 32
 
 
 @pytest.mark.parametrize("name", ["tau_airline", "swe_agent"])

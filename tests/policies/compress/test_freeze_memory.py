@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.compress.lossless_memory import Generations
+from policies.compress.freeze_memory import Generations
 
 
 def test_what_is_asked_for_stays_and_the_rest_is_forgotten():

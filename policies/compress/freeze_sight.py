@@ -7,25 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from policies.base.call import Call
+from policies.base.call import Call, Dialect
 from policies.base.ports import Store, View
-from policies.compress.lossless_forms import (
-    UNKNOWN,
-    VERSION,
-    Form,
-    Rules,
-    form,
-    joined,
-    restored,
-    stored,
-)
-from policies.compress.lossless_memory import Generations
-from policies.compress.lossless_places import Message, Spot, replaced, spots
-from policies.compress.lossless_work import Task, Workshop
+from policies.compress.freeze_form import UNKNOWN, Form, Rules, joined, restored, stored
+from policies.compress.freeze_memory import Generations
+from policies.compress.freeze_places import Listing, Message, Spot, replaced
+from policies.compress.freeze_work import Task, Workshop
+from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
@@ -33,17 +25,41 @@ _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
 
 
+class Recipe(Protocol):
+    """What one compressor differs in from others: where its texts are, and what they become.
+
+    `version`: all that a form depends on besides the text, what it is about, the rules and the
+    model. `piece`: one of those that are left out. `contextual`: `spots` looks at the messages
+    before.
+    """
+
+    version: tuple[object, ...]
+    rules: Rules
+    piece: str
+    contextual: bool
+
+    def signs(self, dialect: Dialect) -> tuple[bytes, ...]:
+        """What to look for in a message: without any of it there is nothing to change."""
+
+    def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
+        """The texts of a message that may change, given those before it. Never raises."""
+
+    def form(self, spot: Spot, count: Count) -> Form:
+        """What a text becomes: a function of text and `about`. In a thread; never raises."""
+
+
 class Sent(NamedTuple):
     """What a message is sent as: `raw` is None where it stays.
 
-    `results`: how many texts have another form; `before` and `after`: their tokens.
-    `disputed`: in another conversation it may be sent otherwise.
+    `results`: how many texts have another form; `before` and `after`: their tokens; `left_out`:
+    pieces. `disputed`: in another conversation it may be sent otherwise.
     """
 
     raw: bytes | None
     results: int = 0
     before: int = 0
     after: int = 0
+    left_out: int = 0
     disputed: bool = False
 
 
@@ -67,25 +83,31 @@ class _Read(NamedTuple):
 class FirstSight:
     """Knows the forms of texts in `memory` bytes; those it does not know are made in a thread."""
 
-    def __init__(self, rules: Rules, memory: int, ttl: float, *, pasted: bool) -> None:
-        self._rules = rules
+    def __init__(self, recipe: Recipe, memory: int, ttl: float, threads: int) -> None:
+        self._recipe = recipe
         self._ttl = ttl
-        self._pasted = pasted
         self._forms: Generations[tuple[str, bytes], Form] = Generations(memory)
-        self._workshop = Workshop()
+        self._workshop = Workshop(threads)
 
     async def look(
-        self, call: Call, view: View, messages: Sequence[Message], here: bytes, until: float
+        self,
+        call: Call,
+        view: View,
+        there: tuple[Listing, Sequence[Message]],
+        here: bytes,
+        until: float,
     ) -> tuple[list[Sent], Learnt | None]:
         """What each message is sent as in the conversation `here`, and what is to be stored.
 
-        `until` in seconds of `perf_counter`: what has no form by then goes as it came.
+        `there`: all messages, and those that are new. `until` in seconds of `perf_counter`:
+        what has no form by then goes as it came.
         """
+        listed, messages = there
         size, few = 0, 0
         for message in messages:
             size += len(message.raw)
             few += size <= _AT_ONCE
-        found = await _apart(size, partial(self._read, call, messages[:few]))
+        found = await _apart(size, partial(self._read, call, listed, messages[:few]))
         texts = {
             key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
         }
@@ -94,7 +116,7 @@ class FirstSight:
         if wanted:
             count = view.counter(call.model)
             tasks = [
-                Task(key, partial(form, spot.text, count, self._rules, pasted=spot.pasted))
+                Task(key, partial(self._recipe.form, spot, count))
                 for key, spot in texts.items()
                 if key in wanted
             ]
@@ -112,15 +134,16 @@ class FirstSight:
         sent += [DISPUTED] * (len(messages) - few)
         return sent, Learnt(news) if news else None
 
-    def _read(self, call: Call, messages: Iterable[Message]) -> list[_Read]:
+    def _read(self, call: Call, listed: Listing, messages: Iterable[Message]) -> list[_Read]:
         """The texts of messages that may change."""
-        rules = (VERSION, *self._rules, call.model)
-        heads = {pasted: _encode((*rules, pasted)) for pasted in (False, True)}
+        recipe = self._recipe
+        head = (*recipe.version, *recipe.rules, call.model)
         found = []
         for message in messages:
-            fit = len(message.raw) >= self._rules.min_tokens  # a token has a byte at least
-            texts = spots(call.dialect, message.raw, pasted=self._pasted) if fit else []
-            keys = [_key(heads[spot.pasted], spot.text) for spot in texts]
+            fit = len(message.raw) >= recipe.rules.min_tokens  # a token has a byte at least
+            earlier = listed.raws[: message.number] if recipe.contextual else ()
+            texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
+            keys = [_key(head, spot) for spot in texts]
             found.append(_Read(message, texts, keys))
         return found
 
@@ -185,9 +208,9 @@ async def _apart(size: int, work: Callable[[], T]) -> T:
     return work() if size <= _INLINE else await asyncio.to_thread(work)
 
 
-def _key(head: bytes, text: str) -> bytes:
-    digest = blake2b(head, digest_size=32)
-    digest.update(text.encode())
+def _key(head: tuple[object, ...], spot: Spot) -> bytes:
+    digest = blake2b(_encode((*head, spot.about)), digest_size=32)
+    digest.update(spot.text.encode())
     return digest.digest()
 
 
@@ -212,4 +235,5 @@ def _message(read: _Read, forms: Sequence[Form], here: bytes) -> Sent:
     before, after = (
         sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
     )
-    return Sent(new, len(chosen), before, after, disputed)
+    left_out = sum(one.left_out for _, one in chosen)
+    return Sent(new, len(chosen), before, after, left_out, disputed)

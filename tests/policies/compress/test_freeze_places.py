@@ -3,7 +3,7 @@ import json
 import pytest
 
 from policies.base.call import Dialect
-from policies.compress.lossless_places import (
+from policies.compress.freeze_places import (
     Spot,
     conversation,
     has,
@@ -24,8 +24,8 @@ def result(text="found"):
     return {"role": "tool", "tool_call_id": "1", "content": text}
 
 
-def found(dialect, message, *, pasted=False):
-    return spots(dialect, json.dumps(message).encode(), pasted=pasted)
+def found(dialect, message, *, users=False):
+    return spots(dialect, json.dumps(message).encode(), users=users)
 
 
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"separators": (",", ":")}, {}])
@@ -100,9 +100,9 @@ def test_what_stands_before_a_mark_is_not_free():
 
 def test_the_results_of_tools_are_found_in_every_dialect():
     part = {"type": "text", "text": "t"}
-    assert found(CHAT, result()) == [Spot(("content",), "found", False)]
+    assert found(CHAT, result()) == [Spot(("content",), "found", False, "1")]
     assert found(CHAT, result([part, part])) == [
-        Spot(("content", n, "text"), "t", False) for n in (0, 1)
+        Spot(("content", n, "text"), "t", False, "1") for n in (0, 1)
     ]
     answers = [
         {"type": "tool_result", "tool_use_id": "1", "content": "a", "is_error": True},
@@ -111,11 +111,11 @@ def test_the_results_of_tools_are_found_in_every_dialect():
         {"type": "tool_result", "tool_use_id": "3"},
     ]
     assert found(CLAUDE, user(answers)) == [
-        Spot(("content", 0, "content"), "a", False),
-        Spot(("content", 2, "content", 0, "text"), "t", False),
+        Spot(("content", 0, "content"), "a", False, "1"),
+        Spot(("content", 2, "content", 0, "text"), "t", False, "2"),
     ]
     output = {"type": "function_call_output", "call_id": "1", "output": "o"}
-    assert found(RESPONSES, output) == [Spot(("output",), "o", False)]
+    assert found(RESPONSES, output) == [Spot(("output",), "o", False, "1")]
 
 
 @pytest.mark.parametrize("dialect", [CHAT, CLAUDE, RESPONSES])
@@ -154,14 +154,14 @@ def test_all_else_is_left_alone(dialect, message):
     ],
 )
 def test_odd_json_is_left_alone(raw):
-    assert spots(CHAT, raw, pasted=True) == []
+    assert spots(CHAT, raw, users=True) == []
 
 
 def test_what_users_pasted_is_found_where_it_is_asked_for():
     part = {"type": "text", "text": "t"}
-    assert found(CHAT, user("x"), pasted=True) == [Spot(("content",), "x", True)]
-    assert found(CLAUDE, user([part]), pasted=True) == [Spot(("content", 0, "text"), "t", True)]
-    assert found(CHAT, {"role": "assistant", "content": "x"}, pasted=True) == []
+    assert found(CHAT, user("x"), users=True) == [Spot(("content",), "x", True)]
+    assert found(CLAUDE, user([part]), users=True) == [Spot(("content", 0, "text"), "t", True)]
+    assert found(CHAT, {"role": "assistant", "content": "x"}, users=True) == []
 
 
 def test_signs_stand_in_every_message_that_has_a_spot():
@@ -170,9 +170,9 @@ def test_signs_stand_in_every_message_that_has_a_spot():
         (CLAUDE, user([{"type": "tool_result", "content": "x"}])),
         (RESPONSES, {"type": "function_call_output", "output": "o"}),
     ]:
-        assert has(json.dumps(message).encode(), signs(dialect, pasted=False))
-        assert has(json.dumps(user()).encode(), signs(dialect, pasted=True))
-    assert signs(Dialect.EMBEDDINGS, pasted=True) == ()
+        assert has(json.dumps(message).encode(), signs(dialect, users=False))
+        assert has(json.dumps(user()).encode(), signs(dialect, users=True))
+    assert signs(Dialect.EMBEDDINGS, users=True) == ()
 
 
 def test_only_the_text_is_replaced():

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from policies.compress.lossless_forms import AS_IT_CAME, Form
-from policies.compress.lossless_work import Task, Workshop
+from policies.compress.freeze_form import AS_IT_CAME, Form
+from policies.compress.freeze_work import Task, Workshop
 
 
 @pytest.fixture

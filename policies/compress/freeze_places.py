@@ -1,4 +1,4 @@
-"""Where a request's tool results stand, and how other texts are put in their place."""
+"""Where a request's texts stand that may change, and how other texts are put in their place."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ _top = msgspec.json.Decoder(_Top).decode
 
 
 class Message(NamedTuple):
-    """The JSON text of a message and where it begins in that of the request."""
+    """The JSON text of a message, where it begins in that of the request, and its number."""
 
     raw: bytes
     start: int
+    number: int
 
 
 class Listing(NamedTuple):
@@ -66,29 +67,35 @@ class Listing(NamedTuple):
 
     def holding(self, wanted: Sequence[bytes]) -> list[Message]:
         """The free messages in whose text any of `wanted` is, unless they are very long."""
-        pairs = zip(self.raws[self.free :], self.starts[self.free :], strict=True)
+        free = self.free
+        pairs = zip(self.raws[free:], self.starts[free:], range(free, len(self.raws)), strict=True)
         if len(wanted) == 1:  # as nearly always, and it is asked of every message every turn
             sign = wanted[0]
-            found = [Message(raw, start) for raw, start in pairs if sign in raw]
+            found = [Message(*each) for each in pairs if sign in each[0]]
         else:
-            found = [Message(raw, start) for raw, start in pairs if has(raw, wanted)]
+            found = [Message(*each) for each in pairs if has(each[0], wanted)]
         if any(len(message.raw) > LONGEST for message in found):
             return [message for message in found if len(message.raw) <= LONGEST]
         return found
 
 
 class Spot(NamedTuple):
-    """A text that may change; `pasted`: by a user."""
+    """A text that may change; `pasted`: by a user, else the result of the tool call `call`.
+
+    `about`: what its form depends on besides the text itself, the model and the settings.
+    """
 
     path: Path
     text: str
     pasted: bool
+    call: str = ""
+    about: tuple[str, ...] = ()
 
 
-def signs(dialect: Dialect, *, pasted: bool) -> tuple[bytes, ...]:
-    """What to look for in a message: without any of it there is nothing to change."""
+def signs(dialect: Dialect, *, users: bool) -> tuple[bytes, ...]:
+    """What to look for in a message: without any of it there is no result, or text of a user."""
     found = _SIGNS.get(dialect, ())
-    return (*found, _USERS) if pasted and found else found
+    return (*found, _USERS) if users and found else found
 
 
 def has(text: bytes, wanted: Sequence[bytes]) -> bool:
@@ -162,38 +169,42 @@ def _free(raw: bytes, texts: Sequence[bytes]) -> int:
     return 0
 
 
-def spots(dialect: Dialect, raw: bytes, *, pasted: bool) -> list[Spot]:
-    """The texts of a message that may change; none where it has an odd shape."""
+def spots(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
+    """The texts of a message that may change; none where it has an odd shape.
+
+    Those of tools' results, and with `users` those of users too.
+    """
     try:
-        found = list(_spots(dialect, msgspec.json.decode(raw), pasted=pasted))
+        found = list(_spots(dialect, msgspec.json.decode(raw), users=users))
         return found if found and every_key_once(raw) else []
     except (MalformedBody, *_MALFORMED):
         return []
 
 
-def _spots(dialect: Dialect, message: Any, *, pasted: bool) -> Iterator[Spot]:
+def _spots(dialect: Dialect, message: Any, *, users: bool) -> Iterator[Spot]:
     if not isinstance(message, dict):
         return
     role = message.get("role")
     content = message.get("content")
     if dialect is Dialect.RESPONSES and message.get("type") == "function_call_output":
-        yield from _texts(message.get("output"), ("output",), pasted=False)
+        yield from _texts(message.get("output"), ("output",), message.get("call_id"))
     elif dialect is Dialect.CHAT and role == "tool":
-        yield from _texts(content, ("content",), pasted=False)
+        yield from _texts(content, ("content",), message.get("tool_call_id"))
     elif role == "user" and message.get("type", "message") == "message":
-        if pasted:
-            yield from _texts(content, ("content",), pasted=True)
+        if users:
+            yield from _texts(content, ("content",), None, pasted=True)
         if dialect is Dialect.MESSAGES and isinstance(content, list):
             for index, part in enumerate(content):
                 if isinstance(part, dict) and part.get("type") == "tool_result":
                     path = ("content", index, "content")
-                    yield from _texts(part.get("content"), path, pasted=False)
+                    yield from _texts(part.get("content"), path, part.get("tool_use_id"))
 
 
-def _texts(content: Any, path: Path, *, pasted: bool) -> Iterator[Spot]:
+def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iterator[Spot]:
     """A string, or the plain text parts of a list."""
+    call = call if isinstance(call, str) else ""
     if isinstance(content, str):
-        yield Spot(path, content, pasted)
+        yield Spot(path, content, pasted, call)
     elif isinstance(content, list):
         for index, part in enumerate(content):
             if (
@@ -202,7 +213,7 @@ def _texts(content: Any, path: Path, *, pasted: bool) -> Iterator[Spot]:
                 and part["type"] in _PARTS
                 and isinstance(part["text"], str)
             ):
-                yield Spot((*path, index, "text"), part["text"], pasted)
+                yield Spot((*path, index, "text"), part["text"], pasted, call)
 
 
 def replaced(raw: bytes, texts: Mapping[Path, str]) -> bytes | None:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from policies.compress.lossless_forms import Form
-
-_THREADS = 2
+from policies.compress.freeze_form import Form
 
 
 class Task(NamedTuple):
@@ -37,8 +35,8 @@ class _Job:
 class Workshop:
     """A few threads."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="penstock-compress")
+    def __init__(self, threads: int = 2) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="penstock-compress")
 
     async def made(
         self,

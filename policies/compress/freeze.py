@@ -1,0 +1,152 @@
+"""What every compressor is: texts get another form once, and keep it in every later turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Annotated, cast
+
+from pydantic import Field
+
+from policies.base.body import Body
+from policies.base.call import Call, Dialect, Effect
+from policies.base.plan import Outcome
+from policies.base.policy import Base, Strict
+from policies.base.ports import Store, View
+from policies.base.step import Edit, Skip, Step
+from policies.base.units import Duration, Size
+from policies.compress.freeze_memory import Generations
+from policies.compress.freeze_places import Listing, Message, conversation, listing
+from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
+
+_INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
+
+_Key = tuple[object, ...]
+
+
+class FreezeSettings(Strict):
+    """`min_tokens` of a text, `min_gain` the share of them that must go.
+
+    `budget`: for texts that are new. `memory`: bytes kept at hand; `ttl`: how long a form is
+    stored.
+    """
+
+    min_tokens: Annotated[int, Field(ge=1)] = 100
+    min_gain: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    budget: Annotated[Duration, Field(gt=0)] = 0.04
+    memory: Size = 32_000_000
+    ttl: Annotated[Duration, Field(gt=0)] = 30 * 86400.0
+
+
+class Frozen(Base):
+    """Gives texts of a prompt the forms that `recipe` makes, each at its first sight.
+
+    A form depends on the text, what the recipe says it is about, the model and the settings.
+    Where it is not there in time, the original goes, and goes on being sent in this
+    conversation. `threads`: how many may make forms at a time.
+    """
+
+    def __init__(self, settings: FreezeSettings, recipe: Recipe, threads: int = 2) -> None:
+        self.settings = settings
+        half = settings.memory // 2
+        self._recipe = recipe
+        self._signs = {each: recipe.signs(each) for each in Dialect}
+        self._sent: Generations[_Key, Sent] = Generations(half)
+        self._sight = FirstSight(recipe, half, settings.ttl, threads)
+
+    async def plan(self, call: Call, view: View) -> Step:
+        """`Edit` where texts of the prompt have shorter forms."""
+        until = perf_counter() + self.settings.budget
+        raw = call.body.raw
+        wanted = tuple(sign for sign in self._signs[call.dialect] if sign in raw)
+        if not wanted:
+            return Skip("nothing to shorten")
+        if len(raw) <= _INLINE:
+            listed = listing(call.dialect, raw)
+        else:
+            listed = await asyncio.to_thread(listing, call.dialect, raw)
+        if listed is None:
+            return Skip("a shape to leave alone")
+        found, fresh = self._known(call, listed, wanted)
+        learnt: Learnt | None = None
+        if fresh:
+            here = conversation(listed)
+            texts = [message for message, _ in fresh]
+            made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
+            for (message, key), sent in zip(fresh, made, strict=True):
+                self._remember(key, len(message.raw), here, sent)
+                if sent.raw is not None:
+                    found.append((message, sent))
+        return self._step(raw, found, learnt)
+
+    def _known(
+        self, call: Call, listed: Listing, wanted: Sequence[bytes]
+    ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
+        """The messages that are sent otherwise than they came, and those that are new.
+
+        By Python's hash, which is keyed by a secret of the process and 64 bits wide: that of
+        the message, and of all before it where forms depend on them.
+        """
+        scope = (call.tenant, call.model, call.dialect)
+        before = _beginnings(listed.raws) if self._recipe.contextual else None
+        found: list[tuple[Message, Sent]] = []
+        fresh: list[tuple[Message, _Key]] = []
+        for message in listed.holding(wanted):
+            text = message.raw
+            key = (scope, before[message.number] if before else 0, hash(text))
+            known = self._sent.get((*key, len(text)))
+            if known is DISPUTED:
+                known = self._sent.get((*key, conversation(listed)))
+            if known is None:
+                fresh.append((message, key))
+            elif known.raw is not None:
+                found.append((message, known))
+        return found, fresh
+
+    def _remember(self, key: _Key, length: int, here: bytes, sent: Sent) -> None:
+        self._sent.put((*key, here if sent.disputed else length), sent, len(sent.raw or b""))
+        if sent.disputed:
+            self._sent.put((*key, length), DISPUTED, 0)
+
+    def _step(
+        self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: Learnt | None
+    ) -> Step:
+        if not found:
+            return Skip("nothing to gain", learnt)
+        parts: list[bytes] = []
+        at = results = before = after = left_out = 0
+        for message, sent in sorted(found, key=lambda pair: pair[0].start):
+            parts += (raw[at : message.start], sent.raw or b"")
+            at = message.start + len(message.raw)
+            results += sent.results
+            before += sent.before
+            after += sent.after
+            left_out += sent.left_out
+        body = Body(b"".join((*parts, raw[at:])))
+        why = f"{_many(results, 'text')}, {before - after:,} tokens fewer"
+        if left_out:
+            why += f", {_many(left_out, self._recipe.piece)} left out"
+        effect = cast("Effect", self.effect)
+        return Edit(body, effect, why, before, after, learnt)
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:  # noqa: ARG002 - the forms count, not the reply
+        """Store what was learnt, for restarts and other workers."""
+        if isinstance(step.memo, Learnt):
+            await self._sight.store(call, step.memo, store)
+
+    async def aclose(self) -> None:
+        """End the threads."""
+        self._sight.close()
+
+
+def _beginnings(raws: Sequence[bytes]) -> list[int]:
+    """For each message, a hash of all before it."""
+    found = [0]
+    for raw in raws:
+        found.append(hash((found[-1], raw)))
+    return found
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

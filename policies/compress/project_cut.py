@@ -1,0 +1,107 @@
+"""JSON text with places cut out: what stays is the same text, number by number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from policies.base.canonical import every_key_once
+from policies.base.errors import MalformedBody
+from policies.base.spans import Path, members
+from policies.compress.freeze_form import Short
+from policies.compress.json_exact import minified
+from policies.compress.project_places import Expression
+
+_LONG = 4000  # digits
+Tree = dict[str | int, "Tree | None"]  # None: all that is below
+
+
+def projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression]) -> Short | None:
+    """The text with only what `keep` names (all, where that is empty) and without `drop`.
+
+    None where it is no object or array in JSON, repeats a key or is nested too deep to read,
+    where nothing would go, and where nothing that `keep` names is there. Raises `JMESPathError`
+    where an expression fails.
+    """
+    short = minified(text)
+    if short is None or not _fits(short):
+        return None
+    raw = whole = short.encode()
+    if keep:
+        kept = _tree(path for each in keep for path in each.places(_value(raw)))
+        if not kept:
+            return None
+        raw = _cut(raw, kept, keep=True)
+    dropped = _tree(path for each in drop for path in each.places(_value(raw)))
+    if dropped is None:
+        return None
+    raw = _cut(raw, dropped, keep=False)
+    gone = _leaves(_value(whole)) - _leaves(_value(raw))
+    return Short(raw.decode(), gone) if len(raw) < len(whole) else None
+
+
+def _fits(text: str) -> bool:
+    try:
+        return text[:1] in ("{", "[") and every_key_once(text.encode())
+    except (MalformedBody, ValueError, RecursionError):
+        return False
+
+
+def _value(raw: bytes) -> Any:
+    return json.loads(raw, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | float:
+    """An integer of any length; Python refuses to read very long ones."""
+    return int(digits) if len(digits) < _LONG else float(digits)
+
+
+def _tree(paths: Iterable[Path]) -> Tree | None:
+    """Places by their first step; None where one of them is the whole value."""
+    found: Tree = {}
+    for path in paths:
+        if not path:
+            return None
+        at = found
+        for step in path[:-1]:
+            below = at.setdefault(step, {})
+            if below is None:
+                break
+            at = below
+        else:
+            at[path[-1]] = None
+    return found
+
+
+def _cut(raw: bytes, tree: Tree, *, keep: bool) -> bytes:
+    """Without all that is not in the tree, or else without what is."""
+    parts: list[bytes] = []
+    begun = 1
+    for key, start, end in members(raw):
+        below = tree.get(key, {})
+        name = raw[begun:start].lstrip(b",")
+        begun = end
+        if below is None:
+            inner = raw[start:end] if keep else None
+        elif below:
+            inner = _cut(raw[start:end], below, keep=keep)
+        else:
+            inner = None if keep else raw[start:end]
+        if inner is not None:
+            parts.append(name + inner)
+    return raw[:1] + b",".join(parts) + raw[-1:]
+
+
+def _leaves(value: Any) -> int:
+    """Its numbers, strings, booleans and nulls."""
+    found, left = 0, [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+        else:
+            found += 1
+    return found

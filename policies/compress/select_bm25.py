@@ -1,0 +1,39 @@
+"""BM25, as Robertson and Zaragoza give it (2009), with the idf that is never negative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+
+K1, B = 2.0, 0.75  # how fast repeats count less; how much long passages count less
+
+
+def idf(passages: int, holding: int) -> float:
+    """How much a term tells that so many of the passages hold."""
+    return log(1 + (passages - holding + 0.5) / (holding + 0.5))
+
+
+def weights(counts: Sequence[Mapping[str, float]], terms: Sequence[str]) -> dict[str, float]:
+    """The idf of each term."""
+    return {
+        term: idf(len(counts), sum(1 for each in counts if each.get(term)))
+        for term in dict.fromkeys(terms)
+    }
+
+
+def scores(
+    counts: Sequence[Mapping[str, float]], lengths: Sequence[int], weight: Mapping[str, float]
+) -> list[float]:
+    """For each passage, given how often it holds each term, and its length in words."""
+    mean = sum(lengths) / max(1, len(lengths)) or 1.0
+    found = []
+    for held, length in zip(counts, lengths, strict=True):
+        norm = K1 * (1 - B + B * length / mean)
+        found.append(
+            sum(
+                weight[term] * often * (K1 + 1) / (often + norm)
+                for term, often in held.items()
+                if often and term in weight
+            )
+        )
+    return found

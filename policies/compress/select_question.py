@@ -1,0 +1,71 @@
+"""What a text is asked for: by the user's last words before it, and by the tool call it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from policies.base.call import Dialect
+from policies.compress.freeze_calls import tool_call
+from policies.compress.freeze_places import spots
+from policies.compress.select_passages import delimited
+
+_LONGEST = 4_000  # characters of what a user says, from its end
+_USER = b'"user"'
+_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def of_result(dialect: Dialect, earlier: Sequence[bytes], call: str) -> str:
+    """What a tool's result is asked for: the values of the call's arguments, the user's words.
+
+    "" where neither is there.
+    """
+    asked = tool_call(dialect, earlier, call)
+    values = " ".join(_values(asked.arguments)) if asked else ""
+    return f"{values[:_LONGEST]}\n{_said(dialect, earlier)}".strip()
+
+
+def _values(arguments: str) -> Iterator[str]:
+    try:
+        left = [msgspec.json.decode(arguments)]
+    except _MALFORMED:
+        yield arguments
+        return
+    while left:
+        each = left.pop(0)
+        if isinstance(each, dict):
+            left[:0] = each.values()
+        elif isinstance(each, list):
+            left[:0] = each
+        elif isinstance(each, str | int | float) and not isinstance(each, bool):
+            yield str(each)
+
+
+def _said(dialect: Dialect, earlier: Sequence[bytes]) -> str:
+    """The last words of a user, less the documents that come with them."""
+    for raw in reversed(earlier):
+        if _USER in raw:
+            said = [around(spot.text) for spot in spots(dialect, raw, users=True) if spot.pasted]
+            text = "\n".join(part for part in said if part)
+            if text:
+                return text[-_LONGEST:]
+    return ""
+
+
+def around(text: str) -> str:
+    """What a text asks of the documents in it: what stands behind them, or else before them.
+
+    The whole text where it has no documents.
+    """
+    split = delimited(text)
+    if split is None:
+        return text.strip()
+    before, after = text[: split.pieces[0].start], text[split.pieces[-1].end :]
+    asked = after if any(each.isalnum() for each in _untagged(after)) else before
+    return _untagged(asked).strip()[-_LONGEST:]
+
+
+def _untagged(text: str) -> str:
+    """Without the tag around all documents, if there is one."""
+    return text.replace("<documents>", "").replace("</documents>", "")

@@ -1,0 +1,77 @@
+"""How much each passage has to do with a question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from policies.compress import select_bm25 as bm25
+from policies.compress.select_words import Question, words
+
+_HEAD = 3  # a term in a title counts as often
+_PAIR = 0.75  # of two terms' mean idf, where they follow one another as in the question
+_MEANT = 1.5  # for a title that the question says whole
+
+
+class Passage(NamedTuple):
+    """`head`: its title, or that of the section it stands in."""
+
+    text: str
+    head: str = ""
+
+
+class _Read(NamedTuple):
+    """A passage in words: `body` and `head` as the question's terms or "", `said` as spoken."""
+
+    said: list[str]
+    body: list[str]
+    head: list[str]
+
+
+def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
+    """BM25 with titles counted more, and more for terms side by side. 0: not one term in it."""
+    question = Question(text)
+    read = [_read(question, each) for each in passages]
+    counts = [Counter(each.body) for each in read]
+    for held, each in zip(counts, read, strict=True):
+        held.update({term: _HEAD * often for term, often in Counter(each.head).items()})
+        del held[""]
+    _find_hidden(question, read, counts)
+    weight = bm25.weights(counts, question.terms)
+    found = bm25.scores(counts, [len(each.body) + len(each.head) for each in read], weight)
+    pairs = set(pairwise(question.terms))
+    return [
+        round(score + _PAIR * _beside(each, pairs, weight) + _MEANT * _meant(each.head), 6)
+        if score
+        else 0.0
+        for score, each in zip(found, read, strict=True)
+    ]
+
+
+def _read(question: Question, passage: Passage) -> _Read:
+    said = words(passage.text)
+    return _Read(said, question.read(said), question.read(words(passage.head)))
+
+
+def _find_hidden(question: Question, read: list[_Read], counts: list[Counter[str]]) -> None:
+    """Terms that stand nowhere as words may stand somewhere in pieces."""
+    absent = [term for term in dict.fromkeys(question.terms) if not any(c[term] for c in counts)]
+    for term in absent:
+        for each, held in zip(read, counts, strict=True):
+            held[term] = question.hidden(term, each.said)
+
+
+def _beside(read: _Read, pairs: set[tuple[str, str]], weight: dict[str, float]) -> float:
+    """The mean idf of pairs of the question that stand side by side, each pair once."""
+    there = (pairs & set(pairwise(read.head))) | (pairs & set(pairwise(read.body)))
+    return sum((weight[one] + weight[other]) / 2 for one, other in sorted(there))
+
+
+def _meant(head: list[str]) -> float:
+    """How much of a title the question says."""
+    told = set(head)
+    if not told:
+        return 0.0
+    return len(told - {""}) / (len(told - {""}) + head.count(""))

@@ -1,0 +1,99 @@
+"""The words of a question, found again in texts in whatever form they stand there."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import snowballstemmer
+
+_word = re.compile(r"[^\W_]+").findall
+_camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+# Accents that are signs of their own, apostrophes and okinas.
+_silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
+_stemmer: Any = snowballstemmer.stemmer("english")
+_LEAD = 3  # letters that a word and its stem have in common
+_HIDDEN = 5  # letters of a word that may stand in pieces: `superbowl` as `Super Bowl`
+
+# Words that say how something is asked, not what: they are rare in some texts and mean nothing.
+_ASKING = """
+    a about above after all also am an and any are as at be been being below both but by can could
+    did do does doing done down each few for from further get give had has have having he her here
+    hers him his how i if in into is it its just let many may me might more most much my no nor not
+    now of off on once only or other our out over own please same shall she should so some such
+    tell than that the their them then there these they this those through to too under until up
+    upon us very was we were what when where which while who whom whose why will with would you
+    your s t re ve ll d m
+"""
+STOP = frozenset(_ASKING.split())
+
+
+def fold(text: str) -> str:
+    """Without accents and apostrophes."""
+    if text.isascii():
+        return text.replace("'", "")
+    return _silent.sub("", unicodedata.normalize("NFKD", text))
+
+
+def words(text: str) -> list[str]:
+    """In lower case and in order, identifiers and camel case taken apart.
+
+    Where words are not spaced, as in Chinese, pairs of signs stand for them.
+    """
+    text = fold(text)
+    if not text.isascii():
+        text = _unspaced.sub(_pairs, text)
+    return _word(_camel.sub(" ", text).lower())
+
+
+def _pairs(match: re.Match[str]) -> str:
+    run = match[0]
+    return " ".join(["", *(run[at : at + 2] for at in range(max(1, len(run) - 1))), ""])
+
+
+@lru_cache(65_536)
+def stem(word: str) -> str:
+    """Of an English word what its forms have in common (Snowball)."""
+    if len(word) < _LEAD or not word.isascii():
+        return word
+    found: str = _stemmer.stemWord(word)
+    if found == word and len(word) == _LEAD + 1 and word.endswith("s"):  # such as `cfcs`
+        return word if word.endswith("ss") else word[:-1]
+    return found
+
+
+class Question:
+    """`terms`: the stems of its words in order, without stop-words and at most so many."""
+
+    def __init__(self, text: str, most: int = 64) -> None:
+        said = [word for word in words(text) if word not in STOP][:most]
+        self.terms = [stem(word) for word in said]
+        self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
+        self._known = _Known(said)
+
+    def read(self, spoken: list[str]) -> list[str]:
+        """For each of these words that is no stop-word: the question's term, or "" if none."""
+        known = self._known
+        return [term for word in spoken if (term := known[word]) is not None]
+
+    def hidden(self, term: str, spoken: list[str]) -> int:
+        """How often a term stands in words that are written together or apart."""
+        return "".join(spoken).count(term) if term in self._hidden else 0
+
+
+class _Known(dict[str, "str | None"]):
+    """What a word is to a question: None for a stop-word. Stems only what looks alike."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(dict.fromkeys(STOP))
+        self._terms = {stem(word) for word in said}
+        self._leads = {term[:_LEAD] for term in self._terms}
+        self.update((word, stem(word)) for word in said)
+
+    def __missing__(self, word: str) -> str:
+        found = stem(word) if word[:_LEAD] in self._leads else ""
+        self[word] = found = found if found in self._terms else ""
+        return found

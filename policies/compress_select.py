@@ -1,0 +1,116 @@
+"""Of long results and retrieved documents, the passages that have to do with the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from policies.base.call import Dialect, Effect
+from policies.base.policy import policy
+from policies.compress import select_semantic as semantic
+from policies.compress.freeze import FreezeSettings, Frozen
+from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.freeze_places import Spot, signs, spots
+from policies.compress.json_exact import minified
+from policies.compress.select_choice import Limits, Rank, chosen
+from policies.compress.select_passages import Split, delimited, paragraphs
+from policies.compress.select_question import around, of_result
+from policies.compress.select_rank import lexical
+from policies.compress.text_measure import Count
+
+VERSION = 1  # of what is chosen, all else being equal
+LARGEST = 500_000  # characters; longer texts are left alone
+# One of them is in the JSON of every text with delimited documents; longer is found faster.
+_DOCUMENTS = (b"<document", b"Document [2]", rb"\n[2]")
+
+
+@policy("compress.select")
+class Select(Frozen):
+    """Leaves out passages of tools' results and of delimited documents in users' texts.
+
+    `lossy`. A passage stays whole or goes whole. What is asked is the last text of a user
+    before the passage, and the arguments of the tool call. Errors, exit codes, stack frames,
+    headings, and passages with the question's numbers and identifiers always stay. JSON, code
+    and diffs are left alone.
+    """
+
+    effect: ClassVar = Effect.LOSSY
+
+    class Settings(FreezeSettings):
+        """`share` of a text's tokens that stays, and `tokens` of it at most.
+
+        Without either, only passages go that have little to do with the question and in which
+        there is no number, address, path, identifier, negation or failure. `by`: words,
+        meaning (of `model`, a folder), or both.
+        """
+
+        min_tokens: Annotated[int, Field(ge=1)] = 300
+        share: Annotated[float, Field(gt=0, lt=1)] | None = None
+        tokens: Annotated[int, Field(ge=1)] | None = None
+        by: Literal["bm25", "minilm", "both"] = "bm25"
+        model: Annotated[Path, Field(strict=False)] | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        self._chooser = _Recipe(settings)
+        super().__init__(settings, self._chooser)
+
+    async def setup(self) -> None:
+        """Load the embedding model where one is wanted. Raises with the command to run."""
+        await self._chooser.setup()
+
+
+class _Recipe:
+    """Results of tools, and documents in users' texts."""
+
+    piece = "passage"
+    contextual = True
+
+    def __init__(self, settings: Select.Settings) -> None:
+        self.rules = Rules(settings.min_tokens, settings.min_gain)
+        self._settings = settings
+        self._limits = Limits(settings.share, settings.tokens)
+        self._rank: Rank = lexical
+        self.version: tuple[object, ...] = ("select", VERSION, *self._limits, settings.by)
+
+    async def setup(self) -> None:
+        by = self._settings.by
+        if by != "bm25":
+            model, digest = await semantic.loaded(self._settings.model)
+            self._rank = semantic.ranking(model, both=by == "both")
+            self.version = (*self.version, digest)
+
+    def signs(self, dialect: Dialect) -> tuple[bytes, ...]:
+        found = signs(dialect, users=False)
+        return (*found, *_DOCUMENTS) if found else ()
+
+    def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
+        found = []
+        for spot in spots(dialect, raw, users=True):
+            asked = around(spot.text) if spot.pasted else of_result(dialect, earlier, spot.call)
+            if asked and (not spot.pasted or delimited(spot.text)):
+                found.append(spot._replace(about=(asked,)))
+        return found
+
+    def form(self, spot: Spot, count: Count) -> Form:
+        return shortened(spot.text, count, self.rules, lambda: self._made(spot, count))
+
+    def _made(self, spot: Spot, count: Count) -> Short | None:
+        split = _split(spot)
+        if split is None:
+            return None
+        return chosen(spot.text, split, spot.about[0], self._limits, (self._rank, count))
+
+
+def _split(spot: Spot) -> Split | None:
+    text = spot.text
+    if len(text) > LARGEST:
+        return None
+    found = delimited(text)
+    if found is not None or spot.pasted:
+        return found
+    if text.lstrip()[:1] in ("{", "[") and minified(text) is not None:
+        return None
+    return paragraphs(text)

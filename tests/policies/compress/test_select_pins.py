@@ -1,0 +1,129 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.compress.select_pins import _SIGNS, _TROUBLE, factual, names, troubled
+
+SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace STACK TRACE backtrace
+    panicked exit exited with code status 1 return returned HTTP/1.1 503 ACCESS denied connection
+    reset no such file command not found core dumped out of memory timed syntax assertion failed
+    unhandled"""
+PARTS = SAID.split()
+PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ERROR: it broke",
+        "error: cannot find module",
+        "ValueError: bad literal",
+        "java.lang.NullPointerException: x",
+        "Traceback (most recent call last):",
+        '  File "/app/x.py", line 3, in f',
+        "    at com.example.Main.run(Main.java:7)",
+        "   at Object.<anonymous> (/app/index.js:1:7)",
+        "Caused by: other",
+        "#0  0x00007f in raise ()",
+        "goroutine 1 [running]:",
+        "thread 'main' panicked at src/main.rs:2",
+        "Process exited with code 1",
+        "exit code: 0",
+        "exit status 2",
+        "returned code 7",
+        "npm ERR! missing script",
+        "HTTP/1.1 503 Service Unavailable",
+        "bash: foo: command not found",
+        "open x: no such file or directory",
+        "Segmentation fault (core dumped)",
+        "1 test FAILED",
+    ],
+)
+def test_errors_exit_codes_and_stack_frames_are_trouble(text):
+    assert troubled(f"all is well\n{text}\nand goes on")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He made an error of judgement in his youth.",
+        "The failure of the harvest led to famine.",
+        "They met at (or near) the river.",
+        "The exit was closed.",
+        "It is an exception to the rule.",
+    ],
+)
+def test_prose_about_failure_is_no_trouble(text):
+    assert not troubled(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in 1984", "https://x.example", "see www.x", "me@x", "in src/app", "~/notes", "C:\\temp",
+        "user_id", "getUser", "run()", "std::vector", "app.py", "It is not so", "isn't",
+        "isn\u2019t", "without it", "it is unable to", "an invalid one",
+    ],
+)  # fmt: skip
+def test_facts(text):
+    assert factual(f"words {text} words")
+
+
+@pytest.mark.parametrize("text", ["Water flows down the hill.", "North and south, day and night."])
+def test_plain_words_are_no_facts(text):
+    assert not factual(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("who won in 1984?", "It was 1984."),
+        ("what of user_id and getUser?", "call GetUser()"),
+        ("look at src/app.py please", "in src/app.py:7"),
+        ("order #ORD-77.", "ord-77 is late"),
+        ("how about $12.50?", "costs $12.50"),
+        ("see https://x.example/a?b=1", "from https://x.example/a?b=1 on"),
+        ("flight HAT001", "HAT001 leaves"),
+    ],
+)
+def test_numbers_and_identifiers_of_a_question_are_found(question, text):
+    assert names(question).search(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [("in 1984", "in 19840"), ("app.py", "myapp.py"), ("HAT001", "HAT0011"), ("12 of", "3.12")],
+)
+def test_names_are_whole(question, text):
+    assert not names(question).search(text)
+
+
+@pytest.mark.parametrize(
+    "question", ["", "who is it?", "the 5 best", "in the U.S., e.g. NASA", "?!"]
+)
+def test_plain_questions_have_none(question):
+    assert names(question) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 500_000, "a" * 500_000, "at " * 200_000, "error " * 90_000, "#" * 500_000,
+        "1" * 500_000, "a_" * 250_000, "exit " * 100_000, "/" * 500_000, "\n" * 500_000,
+        "> " * 250_000, "." * 500_000,
+    ],
+)  # fmt: skip
+def test_hostile_texts_end(text):
+    troubled(text)
+    factual(text)
+    found = names(text)
+    if found is not None:
+        found.search(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+def test_the_signs_are_in_all_that_the_pattern_matches(text):
+    """The screen only spares time: with it or without it the same texts have trouble."""
+    if _TROUBLE.search(text):
+        assert any(sign in text.lower() for sign in _SIGNS)
