@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter, time
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -36,7 +37,9 @@ from policies.compress.text_protected import looks_like_code_or_diff
 _VERSION = 1  # of extracts and markers: what an older one has sent is sent no more
 _CHARACTERS = 4  # of a token, by estimate
 _LARGEST = 500_000  # characters of a text that is looked at for what it tells
+_INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
 _REMEMBERED = 16_384  # messages whose originals are known to be stored
+T = TypeVar("T")
 
 
 @policy("compress.stash")
@@ -76,24 +79,22 @@ class Stash(Frozen):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` wherever the tool can be offered, texts or no texts."""
-        offered = offer(call, self._terms.name)
+        raw = call.body.raw
+        offered = await _apart(len(raw), partial(offer, call, self._terms.name))
         if offered.why:
             return Skip(offered.why)
-        raw = call.body.raw
-        listed = listing(call.dialect, raw)
-        if listed is None:
-            return Skip("a shape to leave alone")
         # Where the model cannot ask in this turn, what is new goes whole, now and later.
         until = perf_counter() + (self.settings.budget if offered.free else 0.0)
         step = await self.look(call, view, until)
         shorter = step if isinstance(step, Edit) else None
         definition = defined(call.dialect, self._terms.name)
         cost = -(-len(definition) // _CHARACTERS)
-        body = Body(with_tool(shorter.body.raw if shorter else raw, definition))
+        shown = shorter.body.raw if shorter else raw
+        body = Body(await _apart(len(shown), partial(with_tool, shown, definition)))
         why = f"{shorter.why}, with a tool to read them" if shorter else "a tool is offered"
         before = (shorter.tokens_before or 0) if shorter else 0
         after = cost + ((shorter.tokens_after or 0) if shorter else 0)
-        local = Original(self._terms, call.dialect, listed.raws)
+        local = Original(self._terms, call.dialect, raw)
         return Edit(body, Effect.LOSSY, why, before, after, step.memo, local=local)
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
@@ -101,27 +102,29 @@ class Stash(Frozen):
         await super().settle(call, step, outcome, store)
         if not isinstance(step, Edit) or not outcome.applied:
             return
-        wanted, due = self._due(call, step)
-        for raw in wanted:
+        changed = await _apart(len(call.body.raw), partial(_changed, call, step))
+        now, ttl = time(), self.settings.ttl
+        for raw in changed:
+            name = (call.tenant, hash(raw), len(raw))
+            if (self._stored.get(name) or 0.0) > now + ttl / 2:
+                continue
             for text in await asyncio.to_thread(_long, call.dialect, raw, self.settings.min_tokens):
                 value = text.encode("utf-8", "surrogatepass")
-                await store.put(key_of(name_of(text)), value, self.settings.ttl, call.model)
-            self._stored.put((call.tenant, hash(raw), len(raw)), due)
+                await store.put(key_of(name_of(text)), value, ttl, call.model)
+            self._stored.put(name, now + ttl)
 
-    def _due(self, call: Call, step: Edit) -> tuple[list[bytes], float]:
-        """The messages whose originals must be stored now, and until when they then are."""
-        came, went = (listing(call.dialect, body.raw) for body in (call.body, step.body))
-        if came is None or went is None:
-            return [], 0.0
-        now = time()
-        changed = [old for old, new in zip(came.raws, went.raws, strict=True) if old != new]
-        soon = now + self.settings.ttl / 2
-        wanted = [
-            raw
-            for raw in changed
-            if (self._stored.get((call.tenant, hash(raw), len(raw))) or 0.0) < soon
-        ]
-        return wanted, now + self.settings.ttl
+
+def _changed(call: Call, step: Edit) -> list[bytes]:
+    """The messages, as they came, that went otherwise."""
+    came, went = (listing(call.dialect, body.raw) for body in (call.body, step.body))
+    if came is None or went is None:
+        return []
+    return [old for old, new in zip(came.raws, went.raws, strict=True) if old != new]
+
+
+async def _apart(size: int, work: Callable[[], T]) -> T:
+    """The result of `work` on `size` bytes, in a thread where that takes a millisecond."""
+    return work() if size <= _INLINE else await asyncio.to_thread(work)
 
 
 def _long(dialect: Dialect, raw: bytes, least: int) -> list[str]:

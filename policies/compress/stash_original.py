@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 from policies.base.call import Dialect
 from policies.base.local_tool import Said
 from policies.base.ports import Store
-from policies.compress.freeze_places import has, signs, spots
+from policies.compress.freeze_places import has, listing, signs, spots
 
 _SIZE = 8  # bytes of a name: of one tenant's texts, no two will ever share one
 _decode = msgspec.json.Decoder().decode
@@ -50,17 +50,17 @@ def marker(name: str, tool: str, shown: int, of: int) -> str:
 class Original:
     """`LocalTool`: gives originals that stand in a request, or else in the tenant's store.
 
-    `raws`: the messages of the request as its client has sent them.
+    `raw`: the body of the request as its client has sent it.
     """
 
-    def __init__(self, terms: Terms, dialect: Dialect, raws: Sequence[bytes]) -> None:
+    def __init__(self, terms: Terms, dialect: Dialect, raw: bytes) -> None:
         self.name = terms.name
         self.space = "compress.stash"
         self.rounds = terms.rounds
         self.ttl = terms.ttl
         self._longest = terms.page
         self._dialect = dialect
-        self._raws = raws
+        self._raw = raw
 
     async def answer(self, arguments: str, store: Store) -> Said:
         """The original, or a page of it; an error that the model can read where there is none."""
@@ -86,7 +86,8 @@ class Original:
 
     def _here(self, name: str) -> str | None:
         """From the request itself, which mostly holds it."""
-        for raw in self._raws:
+        listed = listing(self._dialect, self._raw)
+        for raw in listed.raws if listed else ():
             for text in results(self._dialect, raw):
                 if name_of(text) == name:
                     return text

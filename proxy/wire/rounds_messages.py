@@ -15,7 +15,6 @@ from proxy.wire.replay_merge import dump, mapping, objects
 from proxy.wire.rounds import Answers, Call, Calls, Members, total
 from proxy.wire.sse import Event, encode, events
 
-
 _SILENCE = {"type": "none"}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.fakes.misbehaving import Misbehaving, Peer, Seen
 
-__all__ = ["ScriptedModel", "Turn"]
+__all__ = ["PLAIN", "RULES", "STREAMS", "Said", "ScriptedModel", "Turn"]
 
 
 @dataclass
@@ -50,7 +50,7 @@ class ScriptedModel(Misbehaving):
         self.requests.append(seen)
         doc = json.loads(seen.body)
         kind = seen.target.removeprefix("/v1/")
-        fault = next(_RULES[kind](doc), "")
+        fault = next(RULES[kind](doc), "")
         turn = Turn(status=400) if fault else self.turns.pop(0)
         if turn.status != 200:
             self.faults.append(fault)
@@ -61,10 +61,10 @@ class ScriptedModel(Misbehaving):
         calls = [(n, a(doc) if callable(a) else a) for n, a in turn.calls]
         said = Said(next(self._number), turn, [(n, json.dumps(a)) for n, a in calls], doc)
         if not doc.get("stream"):
-            await peer.answer(json.dumps(_PLAIN[kind](said)).encode())
+            await peer.answer(json.dumps(PLAIN[kind](said)).encode())
             return
         await peer.open_stream()
-        for event in _STREAMS[kind](said):
+        for event in STREAMS[kind](said):
             if event is None:
                 while turn.wait is not None and not turn.wait():  # noqa: ASYNC110 - set in a test
                     await asyncio.sleep(0.005)
@@ -324,13 +324,13 @@ def _response_rules(doc: dict[str, Any]) -> Iterator[str]:
             yield "reasoning without its required following item"
 
 
-_PLAIN = {"chat/completions": _chat, "messages": _message, "responses": _response}
-_STREAMS = {
+PLAIN = {"chat/completions": _chat, "messages": _message, "responses": _response}
+STREAMS = {
     "chat/completions": _chat_stream,
     "messages": _message_stream,
     "responses": _response_stream,
 }
-_RULES = {
+RULES = {
     "chat/completions": _chat_rules,
     "messages": _message_rules,
     "responses": _response_rules,

@@ -7,6 +7,7 @@ that each turn begins with what the model has read before (docs/decisions/0011).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -36,6 +37,7 @@ _FORMS: dict[Dialect, Form] = {
     Dialect.RESPONSES: Responses(),
 }
 _LARGEST = 64 * 1024**2  # bytes of a reply without its content encoding
+_INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"etag"})
 
 
@@ -59,14 +61,21 @@ class LocalTools:
         owed, named = await self._rounds.owed(call)
         if named is not None:
             call = _with(call, splice(call.body.raw, {("previous_response_id",): named}))
-        prompt = Prompt(call.body.raw, form.field)
+        raw = call.body.raw
+        if len(raw) <= _INLINE:
+            prompt = Prompt(raw, form.field)
+        else:
+            prompt = await asyncio.to_thread(Prompt, raw, form.field)
         raws, chain = await self._rounds.told(call, tool, [*owed, *prompt.raws])
         if raws != prompt.raws:
             call = _with(call, prompt.body(raws))
-        told = _tells_usage(call)
-        call = _plain(call if told else _asking(call))
-        talk = Talk(form, call, (raws, chain), self._rounds, self._bind)
-        reply = await self._inner.send(call)
+        call, told = _plain(call), _tells_usage(call)
+        asking = call if told else _asking(call)
+        reply = await self._inner.send(asking)
+        if reply.status in (400, 422) and not told:  # perhaps since it does not know that field
+            await reply.chunks.aclose()
+            asking, reply = call, await self._inner.send(call)
+        talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
         kind = (reply.header(b"content-type") or b"").partition(b";")[0].strip().lower()
         if reply.status != 200:
             return reply
@@ -83,6 +92,7 @@ class LocalTools:
                 body = reply.whole
                 if body is None:
                     body = b"".join([chunk async for chunk in reply.chunks])
+                await reply.chunks.aclose()
                 plain = decode(reply.headers, body, _LARGEST)
                 doc = None if plain is None else read(plain)
                 if doc is None or not talk.calls(doc):
@@ -118,10 +128,12 @@ class LocalTools:
                     yield passed
                 reply = await self._inner.send(following)
                 _expect_stream(reply)
-        except ProxyError:
+        except (ProxyError, CannotRender) as error:
             if opening := relay.broken():
                 yield opening
-            raise
+            if isinstance(error, ProxyError):
+                raise
+            raise BrokenReply(f"a stream with a call of Penstock's own tool: {error}") from error
         finally:
             await reply.chunks.aclose()
 
@@ -138,13 +150,11 @@ def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:
     if not relay.own and not talk.docs:
         return None
     try:
-        doc = talk.form.plain(relay.events)
-        talk.calls(doc)
-    except CannotRender as error:
+        return talk.form.plain(relay.events)
+    except CannotRender:
         if relay.own:
-            raise BrokenReply(f"a stream with a call of Penstock's own tool: {error}") from error
+            raise
         return None
-    return doc
 
 
 def _expect_stream(reply: Reply) -> None:

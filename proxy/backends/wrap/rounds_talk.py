@@ -12,6 +12,7 @@ from policies.base.call import Call
 from policies.base.local_tool import Said
 from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
 from proxy.backends.wrap.rounds_prompt import Prompt, with_member
+from proxy.wire.replay_merge import CannotRender
 from proxy.wire.rounds import Answers, Calls, Form
 
 _ENOUGH = Said(
@@ -54,7 +55,12 @@ class Talk:
 
     def calls(self, doc: dict[str, Any]) -> bool:
         """Whether a reply calls the tool, or goes on from one that did."""
-        return bool(self.docs) or bool(self.form.calls(doc, self._tool.name).own)
+        if self.docs:
+            return True
+        try:
+            return bool(self.form.calls(doc, self._tool.name).own)
+        except CannotRender:  # an odd reply, and the client's own affair
+            return False
 
     async def after(self, doc: dict[str, Any]) -> Call | None:
         """What is sent after this round; None where it was the last."""
