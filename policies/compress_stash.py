@@ -21,6 +21,7 @@ from policies.base.units import Duration
 from policies.compress.freeze import FreezeSettings, Frozen
 from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.freeze_places import Spot, listing, signs, spots
+from policies.compress.freeze_sight import NEVER
 from policies.compress.stash_extract import extract
 from policies.compress.stash_offer import defined, offer, with_tool
 from policies.compress.stash_original import (
@@ -84,7 +85,7 @@ class Stash(Frozen):
         if offered.why:
             return Skip(offered.why)
         # Where the model cannot ask in this turn, what is new goes whole, now and later.
-        until = perf_counter() + (self.settings.budget if offered.free else 0.0)
+        until = perf_counter() + self.settings.budget if offered.free else NEVER
         step = await self.look(call, view, until)
         shorter = step if isinstance(step, Edit) else None
         definition = defined(call.dialect, self._terms.name)

@@ -80,9 +80,12 @@ def offer(call: Call, name: str) -> Offer:
 
 def _reasons(call: Call, top: _Top, name: str) -> Iterator[str]:
     """Why not; each is looked for only if there is none before it."""
-    if not top.tools or (top.messages is _ABSENT and top.input is _ABSENT):
+    if not top.tools:
         yield "no tools"
         return
+    said = bytes(top.input if call.dialect is Dialect.RESPONSES else top.messages)
+    if said[:1] != b"[" and (said[:1] != b'"' or call.dialect is not Dialect.RESPONSES):
+        yield "no messages"
     if any(name in (tool.name, tool.function and tool.function.name) for tool in top.tools):
         yield f"the client has a tool of the name {name}"
     if top.functions is not _ABSENT or (top.n or 1) > 1:

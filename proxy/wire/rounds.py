@@ -91,6 +91,11 @@ class Form(Protocol):
         """For a stream; `usage`: the client has asked to be told it."""
 
 
+def place(value: Any) -> int:
+    """An index; those that are none are all alike, and at least no fault of ours."""
+    return value if type(value) is int else -1
+
+
 def total(docs: Sequence[Members]) -> Any:
     """The usage of all rounds; None where one does not tell, since a part would mislead."""
     told = [doc.get("usage") for doc in docs]

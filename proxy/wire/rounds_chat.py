@@ -12,7 +12,7 @@ from typing import Any
 from proxy.wire import replay_chat
 from proxy.wire.document import dicts, read
 from proxy.wire.replay_merge import CannotRender, dump, mapping, objects
-from proxy.wire.rounds import Answers, Call, Calls, Members, total
+from proxy.wire.rounds import Answers, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _ENDED = frozenset({"tool_calls", "stop", "function_call"})
@@ -37,7 +37,7 @@ class Chat:
         made = dicts(mapping(choice.get("message")).get("tool_calls"))
         own = [call for call in made if _named(call, name)]
         asked = [Call(str(c.get("id")), str(c["function"].get("arguments") or "")) for c in own]
-        return Calls(asked, len(own) < len(made), choice.get("finish_reason") in _ENDED)
+        return Calls(asked, len(own) < len(made), str(choice.get("finish_reason")) in _ENDED)
 
     def turn(self, doc: Members) -> list[Members]:
         """As `Form`."""
@@ -61,7 +61,8 @@ class Chat:
         last = _choice(docs[-1])
         message = dict(mapping(last.get("message")))
         texts = [mapping(_choice(doc).get("message")).get("content") for doc in docs]
-        message["content"] = _GAP.join(filter(None, texts)) or message.get("content")
+        said = [text for text in texts if isinstance(text, str) and text]
+        message["content"] = _GAP.join(said) or message.get("content")
         calls = [call for call in dicts(message.pop("tool_calls", None)) if not _named(call, name)]
         if calls:
             message["tool_calls"] = calls
@@ -97,9 +98,9 @@ class ChatRelay:
         self._first = True
         self._head: Members | None = None  # of the first chunk that has passed
         self._spoke = self._speaks = False  # text in a round before, and in this one
-        self._places: dict[Any, int | None] = {}  # of this round's calls; None: not shown
+        self._places: dict[int, int | None] = {}  # of this round's calls; None: not shown
         self._shown = 0  # calls that the client has seen
-        self._open: dict[Any, list[Members]] = {}  # parts of calls whose names are not whole
+        self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
 
     def feed(self, frame: bytes) -> bytes:
@@ -165,7 +166,7 @@ class ChatRelay:
 
     def _part(self, part: Members) -> list[Members]:
         """What passes of a piece of a call: nothing as long as its name is not known."""
-        at = part.get("index")
+        at = place(part.get("index"))
         if at not in self._places:
             held = self._open.setdefault(at, [])
             held.append(part)
@@ -181,8 +182,8 @@ class ChatRelay:
             self._places[at] = self._shown
             self._shown += 1
             return [{**each, "index": self._places[at]} for each in held]
-        place = self._places[at]
-        return [] if place is None else [{**part, "index": place}]
+        shown = self._places[at]
+        return [] if shown is None else [{**part, "index": shown}]
 
     def again(self) -> bytes:
         """As `Relay`: what came with the end of the choice and is none."""

@@ -12,7 +12,7 @@ from typing import Any
 from proxy.wire import replay_messages
 from proxy.wire.document import read
 from proxy.wire.replay_merge import dump, mapping, objects
-from proxy.wire.rounds import Answers, Call, Calls, Members, total
+from proxy.wire.rounds import Answers, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _SILENCE = {"type": "none"}
@@ -84,7 +84,7 @@ class MessagesRelay:
         self.events: list[Event] = []
         self._name = name
         self._first = True
-        self._places: dict[Any, int | None] = {}  # of this round's blocks; None: not shown
+        self._places: dict[int, int | None] = {}  # of this round's blocks; None: not shown
         self._shown = 0  # blocks that the client has seen
         self._tail: list[tuple[bytes, Members]] = []
 
@@ -104,20 +104,20 @@ class MessagesRelay:
         if kind == "content_block_start":
             self._start(doc)
         if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
-            place = self._places.get(doc.get("index"))
-            if place is None:
+            shown = self._places.get(place(doc.get("index")))
+            if shown is None:
                 return b""
-            if place != doc.get("index"):
-                return encode(dump({**doc, "index": place}), found[0].event)
+            if shown != doc.get("index"):
+                return encode(dump({**doc, "index": shown}), found[0].event)
         return frame
 
     def _start(self, doc: Members) -> None:
         block = doc.get("content_block")
         if isinstance(block, dict) and _is_own(block, self._name):
             self.own = True
-            self._places[doc.get("index")] = None
+            self._places[place(doc.get("index"))] = None
         else:
-            self._places[doc.get("index")] = self._shown
+            self._places[place(doc.get("index"))] = self._shown
             self._shown += 1
 
     def again(self) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from proxy.wire import replay_responses
 from proxy.wire.document import read
 from proxy.wire.replay_merge import dump, objects
-from proxy.wire.rounds import LIMIT, Answers, Call, Calls, Members, total
+from proxy.wire.rounds import LIMIT, Answers, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _OPENING = frozenset({"response.created", "response.in_progress", "response.queued"})
@@ -31,7 +31,7 @@ class Responses:
 
     def calls(self, doc: Members, name: str) -> Calls:
         """As `Form`."""
-        made = [item for item in objects(doc.get("output")) if item.get("type") in _CLIENTS]
+        made = [item for item in objects(doc.get("output")) if str(item.get("type")) in _CLIENTS]
         own = [item for item in made if _is_own(item, name)]
         asked = [Call(str(i.get("call_id")), str(i.get("arguments") or "")) for i in own]
         return Calls(asked, len(own) < len(made), doc.get("status") == "completed")
@@ -108,8 +108,8 @@ class ResponsesRelay:
         self._name_shown: str | None = None  # of the response, as the client knows it
         self._opening: list[tuple[bytes, Event, Members]] = []  # until anything follows
         self._held: list[tuple[bytes, Event, Members]] = []  # until it is known what follows
-        self._withheld: set[Any] = set()  # this round's indices that are not shown
-        self._places: dict[Any, int] = {}  # of this round's items
+        self._withheld: set[int] = set()  # this round's indices that are not shown
+        self._places: dict[int, int] = {}  # of this round's items
         self._shown = 0  # items that the client has seen
         self._number: int | None = None  # of the next event that passes
         self._tail: list[tuple[bytes, Event, Members]] = []
@@ -124,7 +124,8 @@ class ResponsesRelay:
         return frame if doc is None else self._event(frame, found[0], doc)
 
     def _event(self, frame: bytes, event: Event, doc: Members) -> bytes:
-        kind, at = doc.get("type"), doc.get("output_index")
+        kind = str(doc.get("type"))
+        at = place(doc["output_index"]) if "output_index" in doc else None
         if kind == "response.output_item.added":
             return self._added(frame, event, doc)
         if kind in _ENDING:
@@ -145,7 +146,7 @@ class ResponsesRelay:
         item = item if isinstance(item, dict) else {}
         if _is_own(item, self._name):
             self.own = True
-            self._withheld.add(doc.get("output_index"))
+            self._withheld.add(place(doc.get("output_index")))
             return b""
         self._held.append((frame, event, doc))
         return b"" if item.get("type") == "reasoning" else self._flush()
@@ -174,13 +175,13 @@ class ResponsesRelay:
     def _renewed(self, doc: Members) -> Members:
         """The event with the next number, and the place that its item has for the client."""
         new = dict(doc)
-        at = doc.get("output_index")
-        if at is not None:
+        if "output_index" in doc:
+            at = place(doc["output_index"])
             if at not in self._places:
                 self._places[at] = self._shown
                 self._shown += 1
             new["output_index"] = self._places[at]
-        if "sequence_number" in doc:
+        if type(doc.get("sequence_number")) is int:
             number = doc["sequence_number"] if self._number is None else self._number
             new["sequence_number"] = number
             self._number = number + 1

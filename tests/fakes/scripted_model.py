@@ -318,9 +318,7 @@ def _response_rules(doc: dict[str, Any]) -> Iterator[str]:
     for item, following in itertools.pairwise([*items, {}]):
         if item.get("type") != "reasoning":
             continue
-        kind = following.get("type")
-        own = kind == "message" and following.get("role") == "assistant"
-        if kind not in ("function_call", "reasoning") and not own:
+        if following.get("id", "_").split("_")[1] != item["id"].split("_")[1]:
             yield "reasoning without its required following item"
 
 

@@ -58,7 +58,7 @@ class Model:
 
     def __init__(self, kind, chance):
         self.kind, self.chance = kind, chance
-        self.turns, self.sent = [], []
+        self.turns, self.sent, self.said = [], [], []
         self._number = itertools.count(1)
 
     async def send(self, call):
@@ -69,6 +69,7 @@ class Model:
         turn = Turn("I stop.") if silenced else self.turns.pop(0)
         calls = [(n, json.dumps(a(doc) if callable(a) else a)) for n, a in turn.calls]
         said = Said(next(self._number), turn, calls, doc)
+        self.said.append(said)
         if not doc.get("stream"):
             return reply(b"application/json", [json.dumps(PLAIN[self.kind](said)).encode()])
         sse = "".join(
@@ -118,6 +119,7 @@ class Client:
         if self.kind == "chat/completions":
             definition = {"type": "function", "function": {"name": "run"}}
         doc = {"model": "m", self.field: self.history, "tools": [definition]}
+        assert list(RULES[self.kind](doc)) == []  # also without what is put back
         raw = json.dumps({**doc, "stream": self.stream}).encode()
         call = made_call(body=Body(raw), dialect=self.dialect, path=self.kind, stream=self.stream)
         store = self.shelf.bind("compress.stash", "t")
@@ -129,7 +131,21 @@ class Client:
         assert TOOL.encode() not in body
         await self.policy.settle(call, step, Outcome(200), store)
         whole = self.fold(events(body)) if self.stream else json.loads(body)
-        return self._heard(whole)
+        seen, ids = len(self.history), self._heard(whole)
+        self.compare(ids, "".join(map(text_of, self.history[seen:])), body)
+        return ids
+
+    def compare(self, ids, text, body):
+        """The client has all that was said to it, in order, and nothing else."""
+        rounds, self.model.said = self.model.said, []
+        gap = "\n\n" if self.kind == "chat/completions" else ""
+        assert text == gap.join(said.turn.text for said in rounds if said.turn.text)
+        last = rounds[-1]
+        made = [last.call_id(at) for at, (name, _) in enumerate(last.calls) if name == "run"]
+        assert ids == made
+        if self.stream:
+            docs = [json.loads(each.data) for each in events(body) if each.data != b"[DONE]"]
+            NUMBERS[self.kind](docs)
 
     def _heard(self, whole):
         """Adds the reply to the history; the ids of calls to be answered."""
@@ -155,6 +171,49 @@ class Client:
             self.history += [
                 {"type": "function_call_output", "call_id": i, "output": text} for i in ids
             ]
+
+
+def text_of(message):
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
+
+
+def chat_numbers(docs):
+    """One reply with one end, whose calls are numbered from 0."""
+    assert len({doc["id"] for doc in docs}) == 1
+    choices = [choice for doc in docs for choice in doc["choices"]]
+    assert sum(choice["finish_reason"] is not None for choice in choices) == 1
+    assert sum("role" in choice["delta"] for choice in choices) == 1
+    parts = [part for choice in choices for part in choice["delta"].get("tool_calls") or ()]
+    opened = [part["index"] for part in parts if "id" in part]
+    assert opened == list(range(len(opened)))
+
+
+def message_numbers(docs):
+    kinds = [doc["type"] for doc in docs]
+    assert [kinds.count(kind) for kind in ("message_start", "message_delta")] == [1, 1]
+    assert kinds[-1] == "message_stop"
+    starts = [doc["index"] for doc in docs if doc["type"] == "content_block_start"]
+    assert starts == list(range(len(starts)))
+
+
+def response_numbers(docs):
+    kinds = [doc["type"] for doc in docs]
+    assert kinds.count("response.created") == kinds.count("response.completed") == 1
+    assert [doc["sequence_number"] for doc in docs] == list(range(len(docs)))
+    assert len({doc["response"]["id"] for doc in docs if "response" in doc}) == 1
+    done = [doc for doc in docs if doc["type"] == "response.output_item.done"]
+    assert [doc["output_index"] for doc in done] == list(range(len(done)))
+    assert [doc["item"] for doc in done] == docs[-1]["response"]["output"]
+
+
+NUMBERS = {
+    "chat/completions": chat_numbers,
+    "messages": message_numbers,
+    "responses": response_numbers,
+}
 
 
 def asked(doc):

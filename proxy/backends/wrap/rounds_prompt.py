@@ -21,6 +21,7 @@ from policies.base.spans import members
 
 _REMEMBERED = 16_384  # messages of which it is known what they say
 _INSTRUCTING = frozenset({"system", "developer"})
+_ODD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)  # such as huge numbers
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -107,7 +108,10 @@ class Places:
         name = (dialect, hash(raw), len(raw))
         known = self._known.get(name)
         if known is None:
-            known = _essence(dialect, _decode(raw))
+            try:
+                known = _essence(dialect, _decode(raw))
+            except _ODD:
+                known = (False, blake2b(raw, digest_size=16).digest())
             self._known.put(name, known)
         return known
 
@@ -116,11 +120,11 @@ def _essence(dialect: Dialect, message: Any) -> tuple[bool, bytes]:
     """Whether it is the model's, and a digest of what counts; b"" where nothing does."""
     if not isinstance(message, dict):
         return False, _digest(message)
-    role, kind = message.get("role"), message.get("type", "message")
+    role, kind = str(message.get("role")), str(message.get("type", "message"))
     if dialect is Dialect.RESPONSES and kind != "message":
         if kind == "reasoning":
             return True, b""
-        if isinstance(kind, str) and kind.endswith("_call"):
+        if kind.endswith("_call"):
             return True, _digest([kind, message.get("call_id") or message.get("id")])
     elif role == "assistant":
         return True, _digest([_text(message.get("content")), _called(message)])
