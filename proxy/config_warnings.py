@@ -51,6 +51,8 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
             yield (*path, index), f"{step.use} stands in this pipeline already"
         if family == "cache" and editor is not None:
             yield (*path, index), f"stands after {editor}, so it works on the edited request"
+        if getattr(policies[step.use], "local_tools", False) and editor is not None:
+            yield (*path, index), f"stands after {editor}, so it stores what that has left"
         if family in _EDITING and step.mode == "on":
             editor = editor or step.use
         seen.add(step.use)
