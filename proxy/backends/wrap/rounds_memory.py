@@ -48,12 +48,19 @@ class Rounds:
     ) -> tuple[list[bytes], bytes]:
         """The messages as the model has seen them, and what a reply's key goes on from."""
         places, chain = self._places.find(call.dialect, call.model, raws)
-        found = await asyncio.gather(
-            *(self._look_up(call, tool, place, last=place is places[-1]) for place in places)
+        found = [self._known.get((call.tenant, place.key)) for place in places]
+        late = time.time() - tool.ttl / 2
+        wanted = [
+            at for at, it in enumerate(found) if it is None or (it[0].messages and it[1] < late)
+        ]
+        looked_up = await asyncio.gather(
+            *(self._look_up(call, tool, places[at], last=places[at] is places[-1]) for at in wanted)
         )
+        behind = {at: it[0] for at, it in enumerate(found) if it is not None}
+        behind |= dict(zip(wanted, looked_up, strict=True))
         left = list(raws)
-        for place, unseen in zip(reversed(places), reversed(found), strict=True):
-            _insert(left, place, unseen)
+        for at in range(len(places) - 1, -1, -1):
+            _insert(left, places[at], behind[at])
         return left, chain
 
     async def _look_up(self, call: Call, tool: LocalTool, place: Place, *, last: bool) -> Unseen:
