@@ -20,12 +20,15 @@ class LocalTool(Protocol):
 
     `rounds`: how often the model may be answered within one request. `ttl`: seconds without
     use for which the rounds of a conversation are remembered. `space`: whose store it reads.
+    `extra`: tokens that answering it took, once it is known: those of all rounds less the
+    input of the first and the output of the last. They are no part of what an edit saves.
     """
 
     name: str
     space: str
     rounds: int
     ttl: float
+    extra: int
 
     async def answer(self, arguments: str, store: Store) -> Said:
         """The result of a call with this JSON text of arguments. Never raises for its sake."""

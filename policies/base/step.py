@@ -40,6 +40,12 @@ class Edit(msgspec.Struct, frozen=True):
     revocable: tuple[str, ...] = ()
     local: LocalTool | None = None
 
+    @property
+    def removed(self) -> int:
+        """Tokens that the edit has saved, as far as they were counted; may be negative."""
+        extra = 0 if self.local is None else self.local.extra
+        return (self.tokens_before or 0) - (self.tokens_after or 0) - extra
+
 
 class Send(msgspec.Struct, frozen=True):
     """Choose the backends, in order, and how long a request may be held (seconds)."""

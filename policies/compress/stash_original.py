@@ -58,6 +58,7 @@ class Original:
         self.space = "compress.stash"
         self.rounds = terms.rounds
         self.ttl = terms.ttl
+        self.extra = 0
         self._longest = terms.page
         self._dialect = dialect
         self._raw = raw
@@ -73,7 +74,7 @@ class Original:
             return Said("Error: offset must be a number of characters, 0 or more.", True)
         name = name.strip()
         text = await asyncio.to_thread(self._here, name)
-        if text is None:
+        if text is None and len(name) == 2 * _SIZE:
             text = await self._stored(name, store)
         if text is None:
             return Said(

@@ -201,14 +201,17 @@ def test_a_client_that_names_the_last_response(upstream, tmp_path, stream):
 def test_the_books_hold_all_rounds(upstream, tmp_path):
     text = log()
     with serving(upstream, tmp_path, "") as penstock:
-        for stream, options in ((False, {}), (True, {}), (True, {"include_usage": True})):
+        ways = [(False, {}), (True, {}), (True, {"include_usage": True}), (False, None)]
+        for stream, options in ways:
             more = {"stream": stream} | ({"stream_options": options} if options else {})
             messages = [
                 {"role": "user", "content": f"Read {stream} {options}"},
                 {"role": "assistant", "tool_calls": [call()]},
                 {"role": "tool", "tool_call_id": "a", "content": text},
             ]
-            upstream.turns += [Turn("Hm.", [(TOOL, last_id)]), Turn("Seen.")]
+            if options is not None:
+                upstream.turns.append(Turn("Hm.", [(TOOL, last_id)]))
+            upstream.turns.append(Turn("Seen."))
             reply = httpx2.post(
                 f"{penstock.url}/v1/chat/completions",
                 json={"model": "m", "messages": messages, "tools": [tool()], **more},
@@ -220,16 +223,20 @@ def test_the_books_hold_all_rounds(upstream, tmp_path):
                 lone = [line for line in reply.text.splitlines() if '"choices":[]' in line]
                 assert len(lone) == bool(options)
         until = time.monotonic() + 10
-        while len(found := booked(tmp_path)) < 3 and time.monotonic() < until:
+        while len(found := booked(tmp_path)) < 4 and time.monotonic() < until:
             time.sleep(0.05)
-    assert found == [(120, 80, 20)] * 3
+    assert [row[:3] for row in found] == [*[(120, 80, 20)] * 3, (60, 40, 10)]
+    spared = [before - after for _, _, _, before, after in found]
+    assert spared[3] > 5000
+    assert spared[:3] == [spared[3] - 110] * 3  # for which the second round was paid
 
 
 def booked(data):
     with contextlib.closing(sqlite3.connect(data / "ledger.sqlite3")) as db:
         columns = {row[1] for row in db.execute("PRAGMA table_info(requests)")}
         assert columns >= {"uncached", "read", "output"}, columns
-        return list(db.execute("SELECT uncached, read, output FROM requests ORDER BY n"))
+        row = "uncached, read, output, tokens_before, tokens_after"
+        return list(db.execute(f"SELECT {row} FROM requests ORDER BY n"))
 
 
 def call():

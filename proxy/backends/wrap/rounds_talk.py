@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from policies.base.body import Body
-from policies.base.call import Call
+from policies.base.call import Call, Dialect
 from policies.base.local_tool import Said
 from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
 from proxy.backends.wrap.rounds_prompt import Prompt, with_member
 from proxy.wire.replay_merge import CannotRender
 from proxy.wire.rounds import Answers, Calls, Form
+from proxy.wire.usage import usage_of
 
 _ENOUGH = Said(
     "Error: this was asked for too often in one turn. Nothing more can be retrieved now: "
@@ -98,6 +99,7 @@ class Talk:
         `same`: what it has been told of the reply already, and what must stay so.
         """
         form, name = self.form, self.docs[-1].get("id")
+        self._tool.extra = _extra(self._call.dialect, self.docs)
         shown = form.shown(self.docs, self._tool.name, cut=self.cut) | same
         if self._owed or shown.get("id") != name:
             await self._rounds.owe(self._call, shown, self._owed, name)
@@ -105,3 +107,11 @@ class Talk:
             behind = unseen([*self._said, *self._last], self._beside)
             await self._rounds.keep(self._call, self._chain, form.turn(shown), behind)
         return shown
+
+
+def _extra(dialect: Dialect, docs: Sequence[dict[str, Any]]) -> int:
+    """Tokens beyond what one round would have had; 0 where they were not told."""
+    told = [usage for doc in docs if (usage := usage_of(dialect, doc)) is not None]
+    if len(told) < len(docs):
+        return 0
+    return sum(usage.input + usage.output for usage in told) - told[0].input - told[-1].output

@@ -23,7 +23,7 @@ KINDS = {
 
 
 class Tool:
-    name, space, rounds, ttl = "own", "space", 2, 60.0
+    name, space, rounds, ttl, extra = "own", "space", 2, 60.0, 0
 
     async def answer(self, arguments, store):
         return Said(f"given {arguments}")
@@ -138,8 +138,10 @@ async def test_the_model_is_given_what_it_asked_for(kind, stream):
     made = streamed(frames(kind, OWN)) if stream else plain(kind, OWN)
     last = streamed(frames(kind, Turn("So."), 2)) if stream else plain(kind, Turn("So."), 2)
     tools, inner = wrapped(made, last)
-    heard = await read(await tools.send(asking(kind, stream=stream)))
+    asked = asking(kind, stream=stream)
+    heard = await read(await tools.send(asked))
     assert b"So." in heard
+    assert asked.local.extra == 110  # two rounds of 100 and 10
     assert 'given {"x' in inner.calls[1].body.raw.decode().replace("\\", "")
     assert inner.calls[0].header(b"accept-encoding") == b"identity"
 
