@@ -13,7 +13,7 @@ import msgspec
 from policies.base.call import Dialect
 from policies.base.local_tool import Said
 from policies.base.ports import Store
-from policies.compress.freeze_places import has, listing, signs, spots
+from policies.compress.freeze_places import EXTRACT, has, listing, signs, spots
 
 _SIZE = 8  # bytes of a name: of one tenant's texts, no two will ever share one
 _decode = msgspec.json.Decoder().decode
@@ -42,7 +42,7 @@ def key_of(name: str) -> bytes:
 def marker(name: str, tool: str, shown: int, of: int) -> str:
     """What stands before an extract."""
     return (
-        f"[This is an extract: {shown:,} of {of:,} parts. The original is intact and stored; to"
+        f"{EXTRACT}{shown:,} of {of:,} parts. The original is intact and stored; to"
         f' read it, call {tool} with {{"id": "{name}"}}.]\n'
     )
 

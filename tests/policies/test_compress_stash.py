@@ -12,6 +12,7 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
+from policies.compress.freeze_places import spots
 from policies.compress.stash_original import Original, Terms, key_of, name_of
 from policies.compress_stash import Stash
 
@@ -173,6 +174,16 @@ async def test_json_goes_as_an_extract_outside_of_any_json(stash):
     assert "disk full on node 7" in told
     assert told.count('"error": null') < 30
     assert not told.startswith("[{")
+
+
+async def test_an_extract_is_no_text_for_any_compressor(stash):
+    step = await sent(stash(), Shelf(), chat(result(log("a", 4000)), result([text_part()], 2)))
+    for raw in step.body.json()["messages"]:
+        assert spots(Dialect.CHAT, json.dumps(raw).encode(), users=False) == []
+
+
+def text_part():
+    return {"type": "text", "text": log("b")}
 
 
 async def test_shadow_stores_no_original(stash):

@@ -134,11 +134,10 @@ def _essence(dialect: Dialect, message: Any) -> tuple[bool, bytes]:
 
 
 def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
+    """What is said, without white space, which some clients trim."""
+    parts = content if isinstance(content, list) else [{"text": content}]
     texts = [part.get("text") for part in parts if isinstance(part, dict)]
-    return "".join(text for text in texts if isinstance(text, str))
+    return "".join("".join(text.split()) for text in texts if isinstance(text, str))
 
 
 def _called(message: Mapping[str, Any]) -> list[Any]:

@@ -52,6 +52,7 @@ def test_instructions_do_not_count_and_the_model_does():
     assert keys(Dialect.CHAT, {"role": "system", "content": "at 9:03"}, USER, reply)[1] == plain
     assert keys(Dialect.CHAT, USER, reply, model="n")[1] != plain
     assert keys(Dialect.CHAT, USER, {**reply, "content": "no"})[1] != plain
+    assert keys(Dialect.CHAT, USER, {**reply, "content": "ok\n", "refusal": None})[1] == plain
 
 
 def test_a_reply_of_several_items_is_one():
