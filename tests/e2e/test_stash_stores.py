@@ -174,9 +174,10 @@ def test_two_workers(upstream, store, tmp_path):
     assert upstream.faults == []
 
 
+@pytest.mark.parametrize("bypass", [False, True])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_client_that_names_the_last_response(upstream, tmp_path, stream):
-    """The provider has the call of our tool, and must be given its result."""
+def test_a_client_that_names_the_last_response(upstream, tmp_path, stream, bypass):
+    """The provider has the call of our tool, and must be given its result, come what may."""
     text = log()
     with serving(upstream, tmp_path, "") as penstock:
         talk = Talk("responses", penstock.url, stream=stream, key="key-of-one")
@@ -190,6 +191,8 @@ def test_a_client_that_names_the_last_response(upstream, tmp_path, stream):
             assert (talk.last.id == real) is not stream
             talk.history = []
             talk.more["previous_response_id"] = talk.last.id
+            if bypass:
+                talk.more["extra_headers"] = {"x-penstock-bypass": "compress"}
             upstream.turns.append(Turn("Done."))
             assert talk.give(dict.fromkeys(answer.calls, "ok")).text == "Done."
     sent = upstream.docs[-1]

@@ -56,17 +56,17 @@ class LocalTools:
     async def send(self, call: Call) -> Reply:
         """The reply to the last round; a stream begins with the first."""
         form, tool = _FORMS.get(call.dialect), call.local
-        if tool is None or form is None:
+        if form is None:
             return await self._inner.send(call)
-        owed, named = await self._rounds.owed(call)
-        if named is not None:
-            call = _with(call, splice(call.body.raw, {("previous_response_id",): named}))
+        call = await self._paid(call)
+        if tool is None:
+            return await self._inner.send(call)
         raw = call.body.raw
         if len(raw) <= _INLINE:
             prompt = Prompt(raw, form.field)
         else:
             prompt = await asyncio.to_thread(Prompt, raw, form.field)
-        raws, chain = await self._rounds.told(call, tool, [*owed, *prompt.raws])
+        raws, chain = await self._rounds.told(call, tool, prompt.raws)
         if raws != prompt.raws:
             call = _with(call, prompt.body(raws))
         call, told = _plain(call), _tells_usage(call)
@@ -84,6 +84,14 @@ class LocalTools:
             chunks = self._stream(talk, form.relay(tool.name, usage=told), reply)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
         return await self._whole(talk, reply) if kind == b"application/json" else reply
+
+    async def _paid(self, call: Call) -> Call:
+        """With what the provider is owed after the reply that the call names, tool or no tool."""
+        owed, named = await self._rounds.owed(call)
+        if named is None:
+            return call
+        prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+        return _with(call, prompt.body([*owed, *prompt.raws]))
 
     async def _whole(self, talk: Talk, reply: Reply) -> Reply:
         """All rounds of a plain reply; one that cannot be read passes as it is."""
@@ -176,7 +184,10 @@ def _once(reply: Reply, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -
 
 
 def _with(call: Call, raw: bytes) -> Call:
-    return msgspec.structs.replace(call, body=Body(raw))
+    headers = call.headers
+    if call.body.wire is not call.body.raw:  # an edited body is not compressed again
+        headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
+    return msgspec.structs.replace(call, body=Body(raw), headers=headers)
 
 
 def _plain(call: Call) -> Call:

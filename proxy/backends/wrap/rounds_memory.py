@@ -103,8 +103,10 @@ class Rounds:
 
     async def owed(self, call: Call) -> tuple[list[bytes], str | None]:
         """Messages to be sent first, and what the provider calls the reply that is named."""
+        if call.dialect is not Dialect.RESPONSES:
+            return [], None
         named = call.body.field("previous_response_id")
-        if call.dialect is not Dialect.RESPONSES or not isinstance(named, str):
+        if not isinstance(named, str):
             return [], None
         entry = await self._bind(SPACE, call.tenant).get(_after(named))
         found = _NOTHING if entry is None else _read(entry.value)
