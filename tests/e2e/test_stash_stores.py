@@ -118,12 +118,26 @@ def test_an_original_that_only_the_store_has(upstream, store, tmp_path):
         stashed(talk, upstream, text)
         asked = json.loads(upstream.requests[-1].body)["messages"][-2]["tool_calls"][0]
         name = json.loads(asked["function"]["arguments"])
-        time.sleep(0.3)  # until it is stored, which a client need not wait for
-        for _ in range(2):
-            upstream.turns += [Turn("", [(TOOL, name)]), Turn("Again.")]
-            talk.history = []
-            assert talk.ask("What was it?").text == "Again."
-            assert json.dumps(text) in prompt(upstream.requests[-1])[-1]
+        told = until_given(talk, upstream, name, text)
+        assert json.dumps(text) in told
+        assert upstream.docs[-1]["messages"][0]["content"] == "Tell me"  # it is not there besides
+
+
+def given(talk, upstream, name):
+    """What the model is told when it asks for an original in a conversation without it."""
+    upstream.turns += [Turn("", [(TOOL, name)]), Turn("I have asked.")]
+    talk.history = []
+    assert talk.ask("Tell me").text == "I have asked."
+    return prompt(upstream.requests[-1])[-1]
+
+
+def until_given(talk, upstream, name, text):
+    """It is stored soon after the client has its answer, which does not wait for that."""
+    until = time.monotonic() + 10
+    while json.dumps(text) not in (told := given(talk, upstream, name)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return told
 
 
 def test_a_tenant_never_reads_what_another_has_stored(upstream, store, tmp_path):
@@ -132,14 +146,12 @@ def test_a_tenant_never_reads_what_another_has_stored(upstream, store, tmp_path)
         with talking(penstock) as talk:
             stashed(talk, upstream, text)
             name = last_id(json.loads(upstream.requests[1].body))
-        time.sleep(0.2)  # until the original is stored, which a client need not wait for
-        for key, has in (("key-of-two", False), ("key-of-one", True)):
-            upstream.turns += [Turn("", [(TOOL, name)]), Turn("I have asked.")]
-            with talking(penstock, key) as other:
-                other.ask("Tell me theirs")
-            told = prompt(upstream.requests[-1])[-1]
-            assert (json.dumps(text) in told) is has
-            assert ("there is no original with the id" in told) is not has
+        with talking(penstock) as talk:
+            until_given(talk, upstream, name, text)
+        with talking(penstock, "key-of-two") as other:
+            told = given(other, upstream, name)
+        assert json.dumps(text) not in told
+        assert "there is no original with the id" in told
 
 
 def test_the_same_words_of_another_tenant_bring_no_unseen_rounds(upstream, tmp_path):
@@ -165,7 +177,7 @@ def test_two_workers(upstream, store, tmp_path):
                     talk.sdk = openai.OpenAI(
                         base_url=penstock.url + "/v1", api_key="key-of-one", max_retries=0
                     )
-                    time.sleep(0.25)  # what one worker has written is soon on disk
+                    time.sleep(0.5)  # what one worker has written is soon on disk
                     upstream.turns.append(Turn("Well."))
                     talk.ask("Go on")
                     after = prompt(upstream.requests[-1])
