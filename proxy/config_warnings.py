@@ -54,6 +54,8 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
             yield (*path, index), f"stands after {edits[0]}, so it works on the edited request"
         if step.use in _READING and "compress.lossless" in edits:
             yield (*path, index), "stands after compress.lossless, whose notation it does not read"
+        if getattr(policies[step.use], "local_tools", False) and edits:
+            yield (*path, index), f"stands after {edits[0]}, so it stores what that has left"
         if family in _EDITING and step.mode == "on":
             edits.append(step.use)
         seen.add(step.use)

@@ -287,5 +287,6 @@ def _applied(call: Call, step: Edit | Send) -> Call:
             headers += tuple(pair for pair in step.headers if pair[0] not in own)
         if call.body.wire is not call.body.raw:  # an edited body is not compressed again
             headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
-        return msgspec.structs.replace(call, body=step.body, headers=headers)
+        local = step.local or call.local
+        return msgspec.structs.replace(call, body=step.body, headers=headers, local=local)
     return msgspec.structs.replace(call, backends=step.backends)

@@ -178,7 +178,7 @@ def _spared(row: Row) -> int:
     step = row.step
     if not isinstance(step, Edit) or step.tokens_before is None or step.tokens_after is None:
         return 0
-    return step.tokens_before - step.tokens_after
+    return step.removed
 
 
 def _removed(rows: tuple[Row, ...]) -> int:

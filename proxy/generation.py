@@ -18,6 +18,7 @@ from proxy.backends.wrap.coalesce import Coalesce
 from proxy.backends.wrap.fallback import Fallback
 from proxy.backends.wrap.gate import Gate
 from proxy.backends.wrap.retry import Retry
+from proxy.backends.wrap.rounds import LocalTools
 from proxy.books import Books
 from proxy.config import BackendChoice, Config
 from proxy.config import Pipeline as PipelineConfig
@@ -57,6 +58,8 @@ class Generation:
             for name, choice in config.backends.items()
         }
         self._unusable: dict[str, str] = {}  # pipelines, and why
+        self._bind = bind
+        self._local_tools = any(stage.policy.local_tools for stage in self._stages())
         self._lanes: dict[str, Lane] = {}
         self._chains: dict[tuple[str, ...], Backend] = {}
 
@@ -104,7 +107,9 @@ class Generation:
         """The backends of a route as one: next on failure, shared by identical calls."""
         if names not in self._chains:
             chosen: Sequence[Backend] = [self.backends[name] for name in names]
-            inner = chosen[0] if len(chosen) == 1 else Fallback(chosen)
+            inner: Backend = chosen[0] if len(chosen) == 1 else Fallback(chosen)
+            if self._local_tools:
+                inner = LocalTools(inner, self._bind)
             sharing = self.config.coalesce
             self._chains[names] = (
                 Coalesce(

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "proxy.simulation*": BASE,
     "proxy.stores*": BASE,
     "proxy.wire*": (*BASE, "proxy.errors"),
+    "proxy.backends.wrap*": (*BASE, "proxy.errors", "proxy.upstream*", "proxy.wire*"),
     "proxy.backends*": (*BASE, "proxy.errors", "proxy.upstream*", "proxy.simulation*"),
     "proxy.guards*": (*BASE, "proxy.backends.wrap.entries"),
     "proxy.holdout": BASE,

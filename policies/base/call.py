@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from policies.base.body import Body
+from policies.base.local_tool import LocalTool
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -126,6 +127,7 @@ class Call(msgspec.Struct, frozen=True):
     pipeline: str = ""  # the route's; "" where requests are only relayed
     audience: Audience = msgspec.field(default_factory=Audience)
     upload: Upload | None = None  # the body of an opaque call, streamed; `body` is empty then
+    local: LocalTool | None = None  # among the body's tools, one that the client does not know
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None."""

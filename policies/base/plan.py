@@ -43,9 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
     def removed(self) -> int:
         """Input tokens that the applied edits took away, as far as they were counted."""
         return sum(
-            (row.step.tokens_before or 0) - (row.step.tokens_after or 0)
-            for row in self.rows
-            if row.applied and isinstance(row.step, Edit)
+            row.step.removed for row in self.rows if row.applied and isinstance(row.step, Edit)
         )
 
 

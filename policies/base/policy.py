@@ -31,6 +31,7 @@ class Policy(Protocol):
     Settings: ClassVar[type[Strict]]
     fails_closed: ClassVar[bool]
     effect: ClassVar[Effect | None]  # the one effect of its edits or answers, if there is one
+    local_tools: ClassVar[bool]  # whether its edits may bring a `LocalTool`
 
     def __init__(self, settings: Any) -> None: ...
 
@@ -63,6 +64,7 @@ class Base:
     Settings: ClassVar[type[Strict]] = Strict
     fails_closed: ClassVar[bool] = False
     effect: ClassVar[Effect | None] = None
+    local_tools: ClassVar[bool] = False
 
     async def setup(self) -> None:
         """Nothing to load."""

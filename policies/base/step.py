@@ -6,6 +6,7 @@ import msgspec
 
 from policies.base.body import Body
 from policies.base.call import Effect, Headers
+from policies.base.local_tool import LocalTool
 from policies.base.reply import Recording
 
 
@@ -26,6 +27,7 @@ class Edit(msgspec.Struct, frozen=True):
     `headers` are sent in addition, where the client has not set them. `revocable` names body
     fields that are no part of the prompt and that an upstream may reject: where it does, the
     request is sent once more without this edit, and `settle` is told (`Outcome.revoked`).
+    `local`: a tool in the new body that the client is not to see, nor calls of it.
     """
 
     body: Body
@@ -36,6 +38,13 @@ class Edit(msgspec.Struct, frozen=True):
     memo: object = None
     headers: Headers = ()
     revocable: tuple[str, ...] = ()
+    local: LocalTool | None = None
+
+    @property
+    def removed(self) -> int:
+        """Tokens that the edit has saved, as far as they were counted; may be negative."""
+        extra = 0 if self.local is None else self.local.extra
+        return (self.tokens_before or 0) - (self.tokens_after or 0) - extra
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -57,7 +57,10 @@ class Frozen(Base):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where texts of the prompt have shorter forms."""
-        until = perf_counter() + self.settings.budget
+        return await self.look(call, view, perf_counter() + self.settings.budget)
+
+    async def look(self, call: Call, view: View, until: float) -> Step:
+        """As `plan`; what has no form by `until`, in seconds of `perf_counter`, is late."""
         raw = call.body.raw
         wanted = tuple(sign for sign in self._signs[call.dialect] if sign in raw)
         if not wanted:

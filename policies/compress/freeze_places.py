@@ -31,6 +31,7 @@ _SIGNS = {
     Dialect.RESPONSES: (b'"function_call_output"',),
 }
 _USERS = b'"user"'
+EXTRACT = "[This is an extract: "  # begins a text that `compress.stash` has made: it stays so
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 _PARTS = frozenset({"text", "input_text"})
 _PART = frozenset({"type", "text"})
@@ -204,7 +205,8 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
     """A string, or the plain text parts of a list."""
     call = call if isinstance(call, str) else ""
     if isinstance(content, str):
-        yield Spot(path, content, pasted, call)
+        if not content.startswith(EXTRACT):
+            yield Spot(path, content, pasted, call)
     elif isinstance(content, list):
         for index, part in enumerate(content):
             if (
@@ -212,6 +214,7 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
                 and part.keys() == _PART
                 and part["type"] in _PARTS
                 and isinstance(part["text"], str)
+                and not part["text"].startswith(EXTRACT)
             ):
                 yield Spot((*path, index, "text"), part["text"], pasted, call)
 

@@ -21,6 +21,7 @@ from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
+NEVER = 0.0  # a time by which nothing new can have a form
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class FirstSight:
         """What each message is sent as in the conversation `here`, and what is to be stored.
 
         `there`: all messages, and those that are new. `until` in seconds of `perf_counter`:
-        what has no form by then goes as it came.
+        what has no form by then goes as it came. By `NEVER` none is made.
         """
         listed, messages = there
         size, few = 0, 0
@@ -121,7 +122,7 @@ class FirstSight:
                 if key in wanted
             ]
             late = {key: known[key].without(here) for key in wanted}
-            made = await self._made(call.tenant, tasks, late, until)
+            made = await self._made(call.tenant, tasks, late, until) if until > NEVER else {}
             fresh = {
                 key: joined(made[key], known[key]) if key in made else late[key] for key in wanted
             }

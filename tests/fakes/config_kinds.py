@@ -57,6 +57,10 @@ class Select:
         share: float = Field(default=0.5, gt=0, lt=1)
 
 
+class Stash(Select):
+    local_tools = True
+
+
 class Breakpoints:
     class Settings(Strict):
         pass
@@ -103,6 +107,7 @@ POLICIES = {
     "cache.exact": ExactCache,
     "compress.lossless": Compress,
     "compress.select": Select,
+    "compress.stash": Stash,
     "prefix.breakpoints": Breakpoints,
     "prefix.canonical": Rewrite,
     "prefix.documents": Reorder,

@@ -24,6 +24,16 @@ def test_an_edit_before_a_cache():
     ]
 
 
+def test_an_edit_before_originals_are_stored():
+    steps = "[{use: compress.lossless}, {use: compress.stash}]"
+    assert warned(f"pipelines: {{default: {{effects: [lossless, lossy], steps: {steps}}}}}") == [
+        (
+            "f.yaml:2:85: pipelines.default.steps[1]: stands after compress.lossless, so it stores"
+            " what that has left"
+        )
+    ]
+
+
 @pytest.mark.parametrize("mode", ["off", "shadow"])
 def test_an_edit_that_is_not_applied_is_no_doubt(mode):
     steps = f"[{{use: compress.lossless, mode: {mode}}}, {{use: cache.exact}}]"

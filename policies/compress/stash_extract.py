@@ -1,0 +1,107 @@
+"""The extract of a long text that stays in a message: beginning, end, and all that went wrong."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+
+_WIDE = 320  # characters of a line from which on it is cut into parts
+_PART = 160
+_BORDERS = (", ", ",", "; ", " ", "}", "]")
+
+# Whatever names a failure or a result, unless the value that follows says that there is none.
+_TOLD = re.compile(
+    r"(?:error|exception|fail(?:ed|ure)|fatal|panic|traceback|denied|refused|forbidden"
+    r"|time(?:d ?| )?out|abort(?:ed|ing)|segfault|segmentation fault|critical|not found|cannot"
+    r"|unable to|unhandled|killed|out of memory|core dumped|err!)"
+    r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
+    r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
+    r"|return[ _]?code|status[ _]code|non-?zero"
+    r"|^[ \t]{1,40}at \S|\bFile \"[^\"\n]{1,200}\", line \d",
+    re.IGNORECASE,
+)
+
+# What stands, in small letters, in all that the pattern finds; to be looked for much faster.
+_SIGNS = (
+    *("error", "exception", "failed", "failure", "fatal", "panic", "traceback", "denied"),
+    *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
+    *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
+    *("unable to", "unhandled", "killed", "out of memory", "core dumped", "err!", "exit"),
+    *("return code", "return_code", "returncode", "status code", "status_code", "nonzero"),
+    *("non-zero", " at ", "\tat ", 'file "'),
+)
+
+
+def extract(text: str, size: int) -> tuple[str, int, int]:
+    """Of about `size` characters and more where more went wrong; how many parts, and of how many.
+
+    Parts are lines, or pieces of about 160 characters where lines are long. All that tell of
+    a failure, an exit status or a return code are kept, once where they are equal; of the
+    rest, as many from the beginning and from the end as there is room for.
+    """
+    parts = list(_parts(text))
+    kept = _told(text, parts)
+    room = size // 2
+    for order in (range(len(parts)), range(len(parts) - 1, -1, -1)):
+        left = room
+        for at in order:
+            left -= len(parts[at])
+            if left < 0:
+                break
+            kept.add(at)
+    return _joined(parts, kept), len(kept), len(parts)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in lines and pieces of lines; joined, they are the text."""
+    for line in text.splitlines(keepends=True):
+        at = 0
+        while len(line) - at > _WIDE:
+            end = at + _PART
+            found = max(line.rfind(each, at + 1, end) + len(each) for each in _BORDERS)
+            end = found if found > at + _PART // 4 else end
+            yield line[at:end]
+            at = end
+        yield line[at:]
+
+
+def _told(text: str, parts: list[str]) -> set[int]:
+    seen: set[str] = set()
+    kept: set[int] = set()
+    for at in sorted(_signed(text, parts)):
+        bare = parts[at].strip()
+        if bare not in seen and _TOLD.search(parts[at]):
+            seen.add(bare)
+            kept.add(at)
+    return kept
+
+
+def _signed(text: str, parts: list[str]) -> set[int]:
+    """The parts in which a sign begins; all of them where small letters have other lengths."""
+    small = text.lower()
+    if len(small) != len(text):
+        return set(range(len(parts)))
+    ends = list(accumulate(map(len, parts)))
+    found: set[int] = set()
+    for sign in _SIGNS:
+        at = small.find(sign)
+        while at >= 0:
+            part = bisect_right(ends, at)
+            found.add(part)
+            at = small.find(sign, ends[part])
+    return found
+
+
+def _joined(parts: list[str], kept: set[int]) -> str:
+    found: list[str] = []
+    last = -1
+    for at in [*sorted(kept), len(parts)]:
+        if at > last + 1:
+            begin = "" if not found or found[-1].endswith("\n") else "\n"
+            found.append(f"{begin}[... {at - last - 1:,} left out ...]\n")
+        if at < len(parts):
+            found.append(parts[at])
+        last = at
+    return "".join(found)

@@ -1,0 +1,117 @@
+"""One request of a client: the rounds so far, what follows them, and what the client gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from policies.base.body import Body
+from policies.base.call import Call, Dialect
+from policies.base.local_tool import Said
+from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
+from proxy.backends.wrap.rounds_prompt import Prompt, with_member
+from proxy.wire.replay_merge import CannotRender
+from proxy.wire.rounds import Answers, Calls, Form
+from proxy.wire.usage import usage_of
+
+_ENOUGH = Said(
+    "Error: this was asked for too often in one turn. Nothing more can be retrieved now: "
+    "answer with what you have.",
+    failed=True,
+)
+_PATIENCE = 2  # times that it is told so; the second time it may call nothing at all
+_encode = msgspec.json.Encoder().encode
+
+
+class Talk:
+    """`prompt`: the messages of the first round, and the chain that a reply's key goes on from.
+
+    `cut`: the model went on asking although it was told that nothing more is given, and may
+    not call tools.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        call: Call,
+        prompt: tuple[Sequence[bytes], bytes],
+        rounds: Rounds,
+        bind: Bind,
+    ) -> None:
+        assert call.local is not None
+        self.form = form
+        self.docs: list[dict[str, Any]] = []
+        self.cut = False
+        self._call = call
+        self._tool = call.local
+        self._raws, self._chain = prompt
+        self._rounds = rounds
+        self._store = bind(self._tool.space, call.tenant)
+        self._said: list[dict[str, Any]] = []  # in all rounds but the last
+        self._beside: list[dict[str, Any]] = []
+        self._last: list[dict[str, Any]] = []  # what stands behind the last round's reply
+        self._owed: list[dict[str, Any]] = []  # answers that the model has not been sent
+
+    def calls(self, doc: dict[str, Any]) -> bool:
+        """Whether a reply calls the tool, or goes on from one that did."""
+        if self.docs:
+            return True
+        try:
+            return bool(self.form.calls(doc, self._tool.name).own)
+        except CannotRender:  # an odd reply, and the client's own affair
+            return False
+
+    async def after(self, doc: dict[str, Any]) -> Call | None:
+        """What is sent after this round; None where it was the last."""
+        form = self.form
+        self.docs.append(doc)
+        calls = form.calls(doc, self._tool.name)
+        if not calls.own or not calls.whole:
+            self._last = form.turn(doc) if not calls.own else []
+            return None
+        over = len(self.docs) - self._tool.rounds  # rounds in which nothing is given any more
+        if not calls.others and over > _PATIENCE:
+            self.cut = True
+            self._owed = form.results([(call, _ENOUGH) for call in calls.own])
+            return None
+        answers = await self._answered(calls)
+        if calls.others:  # the client answers the rest, and then the model is told all
+            self._beside, self._owed = form.beside(answers), form.results(answers)
+            self._last = [*form.turn(doc), *([] if self._beside else self._owed)]
+            return None
+        self._said += [*form.turn(doc), *form.results(answers)]
+        raws = [*self._raws, *map(_encode, self._said)]
+        body = Prompt(self._call.body.raw, form.field).body(raws)
+        if over == _PATIENCE:
+            body = with_member(body, "tool_choice", _encode(form.silence))
+        return msgspec.structs.replace(self._call, body=Body(body))
+
+    async def _answered(self, calls: Calls) -> Answers:
+        if len(self.docs) > self._tool.rounds:
+            return [(call, _ENOUGH) for call in calls.own]
+        return [(call, await self._tool.answer(call.arguments, self._store)) for call in calls.own]
+
+    async def shown(self, same: dict[str, Any]) -> dict[str, Any]:
+        """What the client gets of all rounds; what it does not get is remembered.
+
+        `same`: what it has been told of the reply already, and what must stay so.
+        """
+        form, name = self.form, self.docs[-1].get("id")
+        self._tool.extra = _extra(self._call.dialect, self.docs)
+        shown = form.shown(self.docs, self._tool.name, cut=self.cut) | same
+        if self._owed or shown.get("id") != name:
+            await self._rounds.owe(self._call, shown, self._owed, name)
+        if self._last and len(self._last) + len(self._said) + len(self._beside) > 1:
+            behind = unseen([*self._said, *self._last], self._beside)
+            await self._rounds.keep(self._call, self._chain, form.turn(shown), behind)
+        return shown
+
+
+def _extra(dialect: Dialect, docs: Sequence[dict[str, Any]]) -> int:
+    """Tokens beyond what one round would have had; 0 where they were not told."""
+    told = [usage for doc in docs if (usage := usage_of(dialect, doc)) is not None]
+    if len(told) < len(docs):
+        return 0
+    return sum(usage.input + usage.output for usage in told) - told[0].input - told[-1].output

@@ -1,0 +1,72 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.compress.stash_extract import extract
+
+WORDS = st.sampled_from(
+    ["ok", "Error: x", "exit code 3", '"error": null,', "\n", " ", ", ", "0123456789" * 9, "}", "é"]
+)
+TEXTS = st.lists(WORDS, max_size=80).map("".join)
+
+
+def test_begin_end_and_what_went_wrong():
+    lines = [f"line {n}" for n in range(100)]
+    lines[30] = "java.lang.IllegalStateException: gone"
+    lines[31] = "    at com.example.Main.run(Main.java:7)"
+    lines[50] = "process exited with status 137"
+    lines[51] = "0 errors"
+    lines[52] = '"errors": 0, "failed": false'
+    told, shown, of = extract("\n".join(lines), 40)
+    assert told.splitlines() == [
+        "line 0",
+        "line 1",
+        "[... 28 left out ...]",
+        *lines[30:32],
+        "[... 18 left out ...]",
+        "process exited with status 137",
+        "0 errors",
+        "[... 46 left out ...]",
+        "line 98",
+        "line 99",
+    ]
+    assert (shown, of) == (8, 100)
+
+
+def test_what_is_told_twice_is_kept_once():
+    told, _, _ = extract("x\n" * 50 + "  timeout\n" * 50 + "x\n" * 50, 8)
+    assert told.count("timeout") == 1
+
+
+def test_one_long_line_is_cut_at_its_borders():
+    text = ",".join(f'{{"id":{n},"name":"n{n}"}}' for n in range(500)) + ',{"failed":"n9"}'
+    told, shown, of = extract(text, 600)
+    assert shown < of
+    assert '"failed":"n9"' in told
+    assert all(line.endswith((",", "}", "...]")) for line in told.splitlines())
+
+
+@given(text=TEXTS, size=st.integers(0, 500))
+def test_it_is_made_of_the_text(text, size):
+    told, shown, of = extract(text, size)
+    assert 0 <= shown <= of
+    at = 0
+    for line in told.splitlines():
+        if line.startswith("[... "):
+            continue
+        found = text.find(line, at)
+        assert found >= 0
+        at = found + len(line)
+    if shown == of:
+        assert told == text
+
+
+@given(text=TEXTS)
+def test_failures_and_statuses_are_always_there(text):
+    told, _, _ = extract(text, 0)
+    for sign in ("Error: x", "exit code 3"):
+        assert (sign in told) == (sign in text) or "0123456789" in text
+
+
+def test_adversarial_texts():
+    for piece in ("error", "exit ", "exit code ", '"error"  :', " at ", 'File "', "e" * 11, ","):
+        extract(piece * (500_000 // len(piece)), 1200)
