@@ -41,7 +41,8 @@ def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
         return text
     legend = _Legend(text, mark, count)
     whole = [(len(found), found) for found, seen in objects.items() if seen > 1]
-    legend.name([found for _, found in nlargest(_FINALISTS, whole)])
+    if whole:
+        legend.name([found for _, found in nlargest(_FINALISTS, whole)])
     legend.name(_recurring(legend.text))
     return legend.text
 
@@ -91,7 +92,10 @@ class _Legend:
 def _recurring(text: str) -> list[str]:
     """Beginnings of addresses, and long values, that recur: those first that spare most."""
     parts: list[str] = []
-    for word, times in Counter(_words(text)).items():
+    words = _words(text)
+    if len(set(words)) == len(words) and "://" not in text:
+        return parts
+    for word, times in Counter(words).items():
         if times < 2 and "://" not in word:
             continue
         _, _, value = word.partition(":")
