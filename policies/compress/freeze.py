@@ -20,6 +20,8 @@ from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, conversation, has, listing
 from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
 
+_OFFERED = b'"tools"'  # in a request whose conversation will have results of tools
+_OPENING = 1 << 16  # bytes of a request in which that is looked for
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
 
 _Key = tuple[object, ...]
@@ -60,6 +62,8 @@ class Frozen(Base):
         until = perf_counter() + self.settings.budget
         raw = call.body.raw
         if not has(raw, self._signs[call.dialect]):
+            if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
+                self._sight.prepare(call.model, view.counter(call.model))
             return Skip("nothing to shorten")
         if len(raw) <= _INLINE:
             listed = listing(call.dialect, raw)

@@ -20,6 +20,7 @@ from policies.compress.freeze_work import Task, Workshop
 from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
+_MODELS = 256  # whose vocabularies are known to be loaded
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
@@ -88,6 +89,18 @@ class FirstSight:
         self._ttl = ttl
         self._forms: Generations[tuple[str, bytes], Form] = Generations(memory)
         self._workshop = Workshop(threads)
+        self._prepared: set[str] = set()
+
+    def prepared(self, model: str) -> bool:
+        """Whether the tokens of this model have been counted before."""
+        return model in self._prepared
+
+    def prepare(self, model: str, count: Count) -> None:
+        """Have a vocabulary loaded: that takes longer than the first text may wait for it."""
+        if len(self._prepared) >= _MODELS:
+            self._prepared.clear()
+        self._prepared.add(model)
+        self._workshop.start(partial(count, ""))
 
     async def look(
         self,

@@ -136,6 +136,29 @@ async def test_restarts_and_other_workers_read_it_from_the_store(lossless):
     assert shelf.puts == 1
 
 
+async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
+    policy, shelf = lossless(), Shelf()
+    counted, loaded = [], threading.Event()
+
+    def counter(model):
+        def count(text):
+            counted.append((model, text, threading.current_thread() is threading.main_thread()))
+            loaded.set()
+            return len(text)
+
+        return count
+
+    step = await sent(policy, shelf, chat(), counter)
+    assert isinstance(step, Skip)
+    for _ in range(3):
+        assert isinstance(await sent(policy, shelf, call({"messages": [USER], "tools": []}), counter), Skip)
+        assert await asyncio.to_thread(loaded.wait, 10)
+    assert counted == [("m", "", False)]
+    await sent(policy, shelf, call({"model": "n", "messages": [USER], "tools": []}), counter)
+    policy._sight._workshop._threads.shutdown()
+    assert [model for model, *_ in counted] == ["m", "n"]
+
+
 async def test_what_has_no_shorter_form_is_remembered_too(lossless):
     shelf = Shelf()
     prose = "The quick brown fox jumps over the lazy dog, and is not amused by it. " * 12
