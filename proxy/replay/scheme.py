@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from policies.base.body import Body
 from policies.base.call import Call, Controls, Effect
 from policies.base.plan import Outcome, Plan
+from policies.base.ports import Count
 from policies.base.step import Answer, Edit, Refuse
 from policies.base.terms import Terms
 from proxy.engine import Engine, Pipeline
@@ -28,7 +31,15 @@ DIRECT = Pipeline("direct", (), frozenset(Effect), 0.0)
 class Scheme:
     """Runs requests in order of time and adds up what they come to, in `tally`."""
 
-    def __init__(self, pipeline: Pipeline, meter: Meter, price: Price, terms: Terms) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        meter: Meter,
+        price: Price,
+        terms: Terms,
+        counter: Callable[[str], Count],
+    ) -> None:
+        """`counter(model)` counts a text's tokens, for policies."""
         self.tally = Tally(pipeline.name)
         self._pipeline = pipeline
         self._meter = meter
@@ -38,7 +49,12 @@ class Scheme:
         shelves = Shelves(self._clock)
         guards = Guards(Monotone(), lambda _: terms, self._drifted, Rollback())
         self._engine = Engine(
-            shelves.bind, self._failed, lambda _: terms, guards, clock=self._clock
+            shelves.bind,
+            self._failed,
+            lambda _: terms,
+            guards,
+            clock=self._clock,
+            counter=counter,
         )
 
     def _failed(self, policy: str) -> None:
