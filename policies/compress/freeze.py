@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, cast
 
@@ -25,6 +25,7 @@ _OPENING = 1 << 16  # bytes of a request in which that is looked for
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
 
 _Key = tuple[object, ...]
+There = tuple[Listing, Sequence[Message]]
 
 
 class FreezeSettings(Strict):
@@ -71,7 +72,19 @@ class Frozen(Base):
             listed = await asyncio.to_thread(listing, call.dialect, raw)
         if listed is None:
             return Skip("a shape to leave alone")
-        found, fresh = self._known(call, listed)
+        messages = listed.holding(self._signs[call.dialect])
+        found, learnt = await self.forms(call, view, (listed, messages), until)
+        return self._step(raw, found, learnt)
+
+    async def forms(
+        self, call: Call, view: View, there: There, until: float
+    ) -> tuple[list[tuple[Message, Sent]], object]:
+        """The messages that are sent otherwise than they came, and what `settle` is to store.
+
+        `there`: all messages, and those that may change. `until` in seconds of `perf_counter`.
+        """
+        listed = there[0]
+        found, fresh = self._known(call, *there)
         learnt: Learnt | None = None
         if fresh:
             here = conversation(listed)
@@ -81,10 +94,10 @@ class Frozen(Base):
                 self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
-        return self._step(raw, found, learnt)
+        return found, learnt
 
     def _known(
-        self, call: Call, listed: Listing
+        self, call: Call, listed: Listing, messages: Sequence[Message]
     ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
         """The messages that are sent otherwise than they came, and those that are new.
 
@@ -92,10 +105,10 @@ class Frozen(Base):
         the message, and of all before it where forms depend on them.
         """
         scope = (call.tenant, call.model, call.dialect)
-        before = _beginnings(listed.raws) if self._recipe.contextual else None
+        before = self.beginnings(listed, messages) if self._recipe.contextual else None
         found: list[tuple[Message, Sent]] = []
         fresh: list[tuple[Message, _Key]] = []
-        for message in listed.holding(self._signs[call.dialect]):
+        for message in messages:
             text = message.raw
             key = (scope, before[message.number] if before else 0, hash(text))
             known = self._sent.get((*key, len(text)))
@@ -107,14 +120,19 @@ class Frozen(Base):
                 found.append((message, known))
         return found, fresh
 
+    def beginnings(self, listed: Listing, messages: Sequence[Message]) -> Mapping[int, int]:  # noqa: ARG002 - others may look at `messages` only
+        """For each of `messages`, by number, a hash of all that its forms may depend on."""
+        found = [0]
+        for raw in listed.raws:
+            found.append(hash((found[-1], raw)))
+        return dict(enumerate(found))
+
     def _remember(self, key: _Key, length: int, here: bytes, sent: Sent) -> None:
         self._sent.put((*key, here if sent.disputed else length), sent, len(sent.raw or b""))
         if sent.disputed:
             self._sent.put((*key, length), DISPUTED, 0)
 
-    def _step(
-        self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: Learnt | None
-    ) -> Step:
+    def _step(self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: object) -> Step:
         if not found:
             return Skip("nothing to gain", learnt)
         parts: list[bytes] = []
@@ -141,14 +159,6 @@ class Frozen(Base):
     async def aclose(self) -> None:
         """End the threads."""
         self._sight.close()
-
-
-def _beginnings(raws: Sequence[bytes]) -> list[int]:
-    """For each message, a hash of all before it."""
-    found = [0]
-    for raw in raws:
-        found.append(hash((found[-1], raw)))
-    return found
 
 
 def _many(number: int, noun: str) -> str:

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import json
+import random
 import threading
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
-from policies.compress import freeze_sight
+from policies.compress import backref, freeze_sight
+from policies.compress.backref_again import named
 from policies.compress.json_compact import decode
 from policies.compress.json_exact import minified
 from policies.compress_lossless import Lossless
@@ -124,6 +126,67 @@ async def test_what_is_known_is_neither_counted_nor_looked_up(lossless):
     assert (shelf.gets, again.memo) == (gets, None)
 
 
+WORDS = ["the", "house", "by", "river", "never", "saw", "old", "men", "with", "bread", "wine"]
+PROSE = "\n".join(" ".join(random.Random(n).choices(WORDS, k=9 + n % 7)) for n in range(40))
+
+
+async def test_what_stands_in_an_earlier_result_is_referred_to(lossless):
+    policy, shelf = lossless(), Shelf()
+    talk = [result(f"found:\n{PROSE}"), {"role": "assistant", "content": "ok"}, result(PROSE, 2)]
+    step = await sent(policy, shelf, chat(*talk))
+    note = contents(step)[3]
+    assert contents(step)[:3] == ["hi", f"found:\n{PROSE}", "ok"]
+    assert note.startswith("[lines 2-41 of message 2 stand here again, from")
+    assert backref.decode(note, named(1, contents(step)[1:2])) == PROSE
+    later = [*talk, {"role": "assistant", "content": "so"}, result(table("a"), 3), result(PROSE, 4)]
+    for one in (policy, lossless()):  # the same bytes in the next turn, and after a restart
+        again = await sent(one, shelf, chat(*later))
+        assert contents(again)[: len(talk) + 1] == contents(step)
+        assert contents(again)[-1].startswith("[lines 2-41 of message 2 stand here again")
+
+
+async def test_no_reference_leads_to_another(lossless):
+    other = "\n".join(" ".join(random.Random(-n).choices(WORDS, k=12)) for n in range(1, 40))
+    talk = [result(PROSE), result(f"{PROSE}\n{other}", 2), result(other, 3), result(PROSE, 4)]
+    step = await sent(lossless(), Shelf(), chat(*talk))
+    first, second, third, fourth = contents(step)[1:]
+    assert (first, third) == (PROSE, other)
+    assert second.endswith(f"]\n{other}")
+    assert fourth.startswith("[lines 1-40 of message 2 ")
+
+
+async def test_a_reference_leads_to_what_is_sent_and_not_to_what_came(lossless):
+    rows = table("a", 60)
+    step = await sent(lossless(), Shelf(), chat(result(rows), result(rows, 2)))
+    first, second = contents(step)[1:]
+    assert decode(first) == minified(rows)
+    restored = backref.decode(second, named(1, [first]))
+    assert second != restored == first
+    assert step.tokens_before - step.tokens_after == 2 * -(-len(rows) // 4) - sum(
+        -(-len(text) // 4) for text in (first, second)
+    )
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "import os\n\n\ndef f(x):\n    return x\n" * 20,  # code
+        "```\n" + PROSE + "\n```",
+        "Nothing of it stands anywhere else.\n" * 2,
+    ],
+)
+async def test_code_and_what_is_new_is_not_referred_to(lossless, again):
+    step = await sent(lossless(), Shelf(), chat(result(again), result(again, 2)))
+    assert isinstance(step, Skip)
+
+
+async def test_what_a_client_has_changed_since_is_not_referred_to(lossless):
+    policy, shelf = lossless(), Shelf()
+    await sent(policy, shelf, chat(result(PROSE), result(PROSE, 2)))
+    step = await sent(policy, shelf, chat(result("gone"), result(PROSE, 2)))
+    assert isinstance(step, Skip)
+
+
 async def test_restarts_and_other_workers_read_it_from_the_store(lossless):
     shelf = Shelf()
     first = await sent(lossless(), shelf, chat(result(table("a"))))
@@ -151,7 +214,9 @@ async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
     step = await sent(policy, shelf, chat(), counter)
     assert isinstance(step, Skip)
     for _ in range(3):
-        assert isinstance(await sent(policy, shelf, call({"messages": [USER], "tools": []}), counter), Skip)
+        assert isinstance(
+            await sent(policy, shelf, call({"messages": [USER], "tools": []}), counter), Skip
+        )
         assert await asyncio.to_thread(loaded.wait, 10)
     assert counted == [("m", "", False)]
     await sent(policy, shelf, call({"model": "n", "messages": [USER], "tools": []}), counter)
