@@ -11,6 +11,7 @@ from proxy.config_forms import Policies
 from proxy.config_problems import Path
 
 _EDITING = ("compress", "prefix")  # families that change the request
+_LAST = "compress.lossless"  # of the compressors: it refers from one message to another
 _WILD = "*?["
 
 Doubt = Iterator[tuple[Path, str]]
@@ -51,6 +52,8 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
             yield (*path, index), f"{step.use} stands in this pipeline already"
         if family == "cache" and editor is not None:
             yield (*path, index), f"stands after {editor}, so it works on the edited request"
+        if family == "compress" and step.use != _LAST and _LAST in seen:
+            yield (*path, index), f"stands after {_LAST}, which may refer to what it changes"
         if family in _EDITING and step.mode == "on":
             editor = editor or step.use
         seen.add(step.use)

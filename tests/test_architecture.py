@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "proxy.backends*": (*BASE, "proxy.errors", "proxy.upstream*", "proxy.simulation*"),
     "proxy.guards*": (*BASE, "proxy.backends.wrap.entries"),
     "proxy.holdout": BASE,
-    "proxy.engine": (*BASE, "proxy.deadline", "proxy.guards*", "proxy.holdout"),
+    "proxy.edits": BASE,
+    "proxy.engine": (*BASE, "proxy.deadline", "proxy.edits", "proxy.guards*", "proxy.holdout"),
 }
 
 

@@ -26,6 +26,9 @@ class Edit(msgspec.Struct, frozen=True):
     `headers` are sent in addition, where the client has not set them. `revocable` names body
     fields that are no part of the prompt and that an upstream may reject: where it does, the
     request is sent once more without this edit, and `settle` is told (`Outcome.revoked`).
+
+    `instead` is set where the edit changes, on purpose, what earlier turns were sent as: it goes
+    on as they did, and is what is done unless reading anew what follows the change pays.
     """
 
     body: Body
@@ -36,6 +39,7 @@ class Edit(msgspec.Struct, frozen=True):
     memo: object = None
     headers: Headers = ()
     revocable: tuple[str, ...] = ()
+    instead: Edit | Skip | None = None
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from policies.base.plan import Outcome, Plan
 from policies.base.ports import Count
 from policies.base.step import Answer, Edit, Refuse
 from policies.base.terms import Terms
+from proxy.edits import changes_history
 from proxy.engine import Engine, Pipeline
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
@@ -92,7 +93,9 @@ class Scheme:
             plan = Plan(plan.original, plan.original, (), None, plan.pipeline)
         await self._engine.sent(plan)
         tally.requests += 1
-        self._prefixes.watch(talk, plan.original.body.raw, plan.call.body.raw)
+        anew = any(row.applied and changes_history(row.step) for row in plan.rows)
+        tally.rewritten += anew
+        self._prefixes.watch(talk, plan.original.body.raw, plan.call.body.raw, anew=anew)
         tally.violations = self._prefixes.violations
         self._count(plan)
         await self._settle(plan, request, charge, output)
