@@ -21,7 +21,7 @@ from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
 
 KEEP = 2
-TERMS = Terms(rule="openai_breakpoints", read=0.1, write=1.25, minimum=1, lifetime=300.0)
+TERMS = Terms(rule="openai_breakpoints", read=0.5, write=1.0, minimum=1, lifetime=300.0)
 
 
 class Shelf:
@@ -100,10 +100,10 @@ def messages(texts):
 texts = st.builds(
     lambda seed, size: " ".join(f"{seed} {seed * n % 977} apples" for n in range(size)),
     st.integers(1, 99),
-    st.integers(0, 200),
+    st.sampled_from([0, 60, 90, 120, 150]),
 )
 waits = st.sampled_from([1.0, 1.0, 1.0, 200.0, 1000.0])
-turns = st.lists(st.tuples(texts, waits, st.integers(0, 1), st.booleans()), max_size=14)
+turns = st.lists(st.tuples(texts, waits, st.integers(0, 1), st.booleans()), min_size=6, max_size=14)
 
 
 @settings(max_examples=40, deadline=None)
