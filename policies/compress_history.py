@@ -13,26 +13,32 @@ from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, has, listing, signs
 from policies.compress.history_epochs import Begun, Epochs, Group
-from policies.compress.history_stubs import VERSION, Stubs
+from policies.compress.history_stubs import VERSION, Stub, Stubs
 
 _INLINE = 1 << 20  # bytes of a request that is read on the event loop
+_AT_ONCE = 64 * 1024  # bytes of results that are read there
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
 _MARGIN = 1.1  # lifetimes are not kept to the second
 
 
 class _Memo(NamedTuple):
-    """What `settle` is to remember: the conversation was seen, and what is masked from now on."""
+    """What `settle` is to do: note when a conversation was `seen`, and what epoch has `begun`.
+
+    `count` the tokens of what is `uncounted`, which has been put off.
+    """
 
     seen: bytes
     now: float
     begun: Begun | None
+    count: Count
+    uncounted: Sequence[Message] = ()
 
 
 @policy("compress.history")
@@ -84,12 +90,12 @@ class History(Base):
         if not groups:
             return Skip("few results")
         known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun)
-        going_on = await self._masked(call, view, groups[known - 1 : known], memo)
+        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model))
+        going_on = await self._masked(call, groups[known - 1 : known], memo)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
         memo = memo._replace(begun=Begun(groups[-1].key))
-        anew = await self._masked(call, view, groups[-1:], memo)
+        anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)
         return going_on
@@ -103,24 +109,21 @@ class History(Base):
         kept = _MARGIN * (_UNPUBLISHED if life is None else life)
         return last is not None and view.now - last > kept
 
-    async def _masked(
-        self, call: Call, view: View, groups: Sequence[Group], memo: _Memo
-    ) -> Edit | Skip:
+    async def _masked(self, call: Call, groups: Sequence[Group], memo: _Memo) -> Edit | Skip:
         """The request without the results of a group, if there is one."""
         messages = groups[0].messages if groups else ()
-        missing = self._stubs.missing(call.dialect, call.model, messages)
-        if missing:
-            count = view.counter(call.model)
-            await asyncio.to_thread(self._stubs.make, call.dialect, call.model, missing, count)
-        return self._step(call, messages, memo)
+        asked = (call.dialect, call.model, messages)
+        if sum(len(message.raw) for message in messages) <= _AT_ONCE:
+            stubs = self._stubs.of(*asked)
+        else:
+            stubs = await asyncio.to_thread(self._stubs.of, *asked)
+        return self._step(call, list(zip(messages, stubs, strict=True)), memo)
 
-    def _step(self, call: Call, messages: Sequence[Message], memo: _Memo) -> Edit | Skip:
+    def _step(self, call: Call, masked: Sequence[tuple[Message, Stub]], memo: _Memo) -> Edit | Skip:
         raw, parts = call.body.raw, list[bytes]()
+        memo = memo._replace(uncounted=[one for one, stub in masked if not stub.counted])
         at = results = before = after = 0
-        for message in messages:
-            stub = self._stubs.of(call.dialect, call.model, message)
-            if stub is None:
-                return Skip("more than the memory holds")
+        for message, stub in masked:
             if stub.raw is None:
                 continue
             parts += (raw[at : message.start], stub.raw)
@@ -141,8 +144,11 @@ class History(Base):
         if not isinstance(memo, _Memo) or not outcome.applied:
             return
         self._seen.put((call.tenant, memo.seen), memo.now, len(memo.seen))
-        if memo.begun is not None and isinstance(step, Edit) and outcome.status < 300:  # noqa: PLR2004
+        if memo.begun is not None and isinstance(step, Edit) and outcome.status < 300:
             await self._epochs.begin(call, memo.begun, store)
+        if memo.uncounted:
+            asked = (call.dialect, call.model, memo.uncounted, memo.count)
+            await asyncio.to_thread(self._stubs.count, *asked)
 
 
 def _raw(call: Call, step: Edit | Skip) -> bytes:

