@@ -74,6 +74,8 @@ class Frozen(Base):
             return Skip("a shape to leave alone")
         messages = listed.holding(self._signs[call.dialect])
         found, learnt = await self.forms(call, view, (listed, messages), until)
+        if not self._sight.prepared(call.model):  # all was known, and more will come
+            self._sight.prepare(call.model, view.counter(call.model))
         return self._step(raw, found, learnt)
 
     async def forms(

@@ -92,15 +92,18 @@ class FirstSight:
         self._prepared: set[str] = set()
 
     def prepared(self, model: str) -> bool:
-        """Whether the tokens of this model have been counted before."""
+        """Whether tokens of this model are counted, or have been."""
         return model in self._prepared
 
     def prepare(self, model: str, count: Count) -> None:
         """Have a vocabulary loaded: that takes longer than the first text may wait for it."""
+        self._note(model)
+        self._workshop.start(partial(count, ""))
+
+    def _note(self, model: str) -> None:
         if len(self._prepared) >= _MODELS:
             self._prepared.clear()
         self._prepared.add(model)
-        self._workshop.start(partial(count, ""))
 
     async def look(
         self,
@@ -128,6 +131,7 @@ class FirstSight:
         wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
         if wanted:
             count = view.counter(call.model)
+            self._note(call.model)
             tasks = [
                 Task(key, partial(self._recipe.form, spot, count))
                 for key, spot in texts.items()
