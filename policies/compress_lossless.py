@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from policies.base.call import Dialect, Effect
+from policies.base.call import Call, Dialect, Effect
+from policies.base.plan import Outcome
 from policies.base.policy import policy
-from policies.compress.freeze import FreezeSettings, Frozen
+from policies.base.ports import Store, View
+from policies.base.step import Edit, Skip, Step
+from policies.compress.backref_again import Again
+from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules
-from policies.compress.freeze_places import Spot, signs, spots
+from policies.compress.freeze_places import Message, Spot, signs, spots
+from policies.compress.freeze_sight import Sent
 from policies.compress.lossless_forms import VERSION, form
 from policies.compress.text_measure import Count
 
@@ -37,6 +42,50 @@ class Lossless(Frozen):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, _Recipe(settings))
+        self._again = Again(settings)
+
+    async def forms(
+        self, call: Call, view: View, there: There, until: float
+    ) -> tuple[list[tuple[Message, Sent]], object]:
+        """The forms of texts, and in these what stands in an earlier message already."""
+        found, learnt = await super().forms(call, view, there, until)
+        listed, messages = there
+        if len(messages) < 2:
+            return found, learnt and (learnt, None)
+        both = {message.number: (message, sent) for message, sent in found}
+        sending = list(listed.raws)
+        for message, sent in found:
+            sending[message.number] = sent.raw or message.raw
+        results = [Message(sending[number], start, number) for _, start, number in messages]
+        so = (listed._replace(raws=sending), results)
+        again, more = await self._again.forms(call, view, so, until)
+        for message, sent in again:
+            number = message.number
+            whole = Message(listed.raws[number], listed.starts[number], number)
+            both[number] = (whole, _after(both[number][1], sent) if number in both else sent)
+        return list(both.values()), (learnt, more) if learnt or more else None
+
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Store what was learnt, for restarts and other workers."""
+        if isinstance(step, Edit | Skip) and isinstance(step.memo, tuple):
+            learnt, more = step.memo
+            await super().settle(call, Skip("", learnt), outcome, store)
+            await self._again.settle(call, Skip("", more), outcome, store)
+
+    async def aclose(self) -> None:
+        """End the threads."""
+        await super().aclose()
+        await self._again.aclose()
+
+
+def _after(first: Sent, second: Sent) -> Sent:
+    """A message with another form, in which something refers to an earlier one."""
+    return second._replace(
+        results=max(first.results, second.results),
+        before=first.before + second.before,
+        after=first.after + second.after,
+        disputed=first.disputed or second.disputed,
+    )
 
 
 class _Recipe:

@@ -17,6 +17,7 @@ from policies.base.policy import policy
 from policies.base.ports import Store, View
 from policies.base.prompt_memo import Memo
 from policies.base.step import Edit, Skip, Step
+from policies.base.terms import Terms as Caching
 from policies.base.units import Duration
 from policies.compress.freeze import FreezeSettings, Frozen
 from policies.compress.freeze_form import Form, Rules, Short, shortened
@@ -77,6 +78,10 @@ class Stash(Frozen):
         page = settings.page * _CHARACTERS
         self._terms = Terms(settings.tool, settings.rounds, page, settings.ttl)
         self._stored: Memo[tuple[str, int, int], float] = Memo(_REMEMBERED)  # until when
+
+    def idle(self, call: Call, terms: Caching) -> str:  # noqa: ARG002 - the contract's
+        """The tool is offered also where there is nothing to shorten yet."""
+        return ""
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` wherever the tool can be offered, texts or no texts."""

@@ -12,6 +12,7 @@ from proxy.config_problems import Path
 
 _EDITING = ("compress", "prefix")  # families that change the request
 _READING = ("compress.project", "compress.select")  # results as tools wrote them
+_LAST = "compress.lossless"  # of the compressors: it refers from one message to another
 _WILD = "*?["
 
 Doubt = Iterator[tuple[Path, str]]
@@ -56,6 +57,8 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
             yield (*path, index), "stands after compress.lossless, whose notation it does not read"
         if getattr(policies[step.use], "local_tools", False) and edits:
             yield (*path, index), f"stands after {edits[0]}, so it stores what that has left"
+        elif family == "compress" and step.use not in (_LAST, *_READING) and _LAST in edits:
+            yield (*path, index), f"stands after {_LAST}, which may refer to what it changes"
         if family in _EDITING and step.mode == "on":
             edits.append(step.use)
         seen.add(step.use)

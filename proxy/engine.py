@@ -13,13 +13,13 @@ from collections.abc import Callable
 import msgspec
 
 from policies.base.call import Call, Effect
-from policies.base.fingerprint import DECISIVE_FIELDS, FORM
 from policies.base.plan import Outcome, Plan, Row
 from policies.base.policy import Policy
 from policies.base.ports import Count, Store, View, fourths
-from policies.base.step import Answer, Edit, Refuse, Send, Skip, Step
+from policies.base.step import Answer, Edit, Refuse, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
+from proxy.edits import after, changes_history, rewrites, rewritten
 from proxy.guards.guards import SPACE, Guards
 from proxy.guards.rollback import Observed
 from proxy.holdout import conversation, draws
@@ -27,9 +27,9 @@ from proxy.holdout import conversation, draws
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
 TermsOf = Callable[[Call], Terms]
+_Folded = tuple[list[Row], Step | None, Call]
 
 
-_REWRITING = frozenset({Effect.LOSSLESS, Effect.REORDER, Effect.LOSSY})  # change the prompt
 _RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn and not in another
 
 
@@ -96,17 +96,40 @@ class Engine:
         """
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
-        rows, final, edited = await self._fold(call, pipeline, without, holdout=holdout)
-        watched: Call | None = _rewritten(call, rows)
+        found = await self._fold(call, pipeline, without, holdout=holdout)
+        anew = any(changes_history(row.step) and row.applied for row in found[0])
+        if anew:
+            found, anew = await self._cheaper(call, pipeline, without, found, holdout=holdout)
+        rows, final, edited = found
+        watched: Call | None = rewritten(call, rows)
         if final is not None or (watched is call and not pipeline.restless):
             watched = None
-        why = "" if watched is None else await self._refusal(call, watched)
+        why = "" if watched is None else await self._refusal(call, watched, anew=anew)
         if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
         terms, name = self._terms(edited), pipeline.name
         return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms)
+
+    async def _cheaper(
+        self,
+        call: Call,
+        pipeline: Pipeline,
+        without: frozenset[str],
+        anew: _Folded,
+        *,
+        holdout: bool,
+    ) -> tuple[_Folded, bool]:
+        """`anew` and True, if changing what was sent before pays; else what goes on from it."""
+        going_on = await self._fold(call, pipeline, without, holdout=holdout, anew=False)
+        ways, store = (going_on[2], anew[2]), self._bind(SPACE, call.tenant)
+        try:
+            if await self._guards.pays(call, ways, store, self._clock()):
+                return anew, True
+        except Exception as error:  # noqa: BLE001 - the client's own request goes on
+            self._note("guard", error)
+        return going_on, False
 
     async def _unedited(
         self,
@@ -118,7 +141,7 @@ class Engine:
         holdout: bool,
     ) -> tuple[list[Row], Call]:
         """The same without the edits of what the model reads; cache marks are set anew."""
-        gone = frozenset(row.policy for row in rows if row.applied and _rewrites(row.step))
+        gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
         left, _, edited = await self._fold(call, pipeline, without | gone, holdout=holdout)
         kept = [
             _guarded(old) if old.policy in gone else new
@@ -127,9 +150,18 @@ class Engine:
         return kept, edited
 
     async def _fold(
-        self, call: Call, pipeline: Pipeline, without: frozenset[str], *, holdout: bool
-    ) -> tuple[list[Row], Step | None, Call]:
-        """What each policy decided, what ended the fold, and the call as they left it."""
+        self,
+        call: Call,
+        pipeline: Pipeline,
+        without: frozenset[str],
+        *,
+        holdout: bool,
+        anew: bool = True,
+    ) -> _Folded:
+        """What each policy decided, what ended the fold, and the call as they left it.
+
+        `anew`: whether edits may change what was sent before, as far as they say that they do.
+        """
         allowed = call.effects & pipeline.effects
         rows: list[Row] = []
         now = self._clock()
@@ -152,6 +184,8 @@ class Engine:
                 continue
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
+            if not anew and isinstance(step, Edit):
+                step = step.instead or step
             mode = failed or _mode(stage, step, allowed, holdout=holdout)
             if doubted and mode == "on" and isinstance(step, Edit):
                 mode = "shadow"
@@ -161,14 +195,15 @@ class Engine:
                 continue
             if isinstance(step, Answer | Refuse):
                 return rows, step, call
-            call = _applied(call, step)
+            call = after(call, step)
             terms = self._terms(call)
         return rows, None, call
 
-    async def _refusal(self, call: Call, edited: Call) -> str:
+    async def _refusal(self, call: Call, edited: Call, *, anew: bool) -> str:
         """Why the edits must not be sent; a guard that fails refuses them."""
+        store = self._bind(SPACE, call.tenant)
         try:
-            return await self._guards.refuses(call, edited, self._bind(SPACE, call.tenant))
+            return await self._guards.refuses(call, edited, store, anew=anew)
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
             return "could not be checked"
@@ -247,18 +282,6 @@ _ASKED = frozenset({"on", "shadow", "guarded"})
 _WHY = {"bypass": "bypassed by request", "error": "what it decided could not be used"}
 
 
-def _rewritten(call: Call, rows: list[Row]) -> Call:
-    """The call after the last edit that changes what the model reads."""
-    for row in reversed(rows):
-        if row.applied and isinstance(row.step, Edit) and _rewrites(row.step):
-            return msgspec.structs.replace(call, body=row.step.body)
-    return call
-
-
-def _rewrites(step: Step) -> bool:
-    return isinstance(step, Edit) and step.effect in _REWRITING
-
-
 def _guarded(row: Row) -> Row:
     return msgspec.structs.replace(row, applied=False, mode="guarded")
 
@@ -271,22 +294,3 @@ def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool
     if isinstance(step, Edit | Answer) and step.effect not in allowed:
         return "denied"
     return "on"
-
-
-def _applied(call: Call, step: Edit | Send) -> Call:
-    if isinstance(step, Edit):
-        if step.effect is Effect.EXACT:  # it asks for the same answer, so it is the same request
-            step.body.recall(
-                {name: call.body.field(name) for name in DECISIVE_FIELDS},
-                FORM,
-                call.body.digest(FORM),
-            )
-        headers = call.headers
-        if step.headers:
-            own = {name for name, _ in headers}
-            headers += tuple(pair for pair in step.headers if pair[0] not in own)
-        if call.body.wire is not call.body.raw:  # an edited body is not compressed again
-            headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
-        local = step.local or call.local
-        return msgspec.structs.replace(call, body=step.body, headers=headers, local=local)
-    return msgspec.structs.replace(call, backends=step.backends)

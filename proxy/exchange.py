@@ -10,19 +10,17 @@ import asyncio
 from collections.abc import Callable
 from operator import sub
 from time import perf_counter
-from typing import Protocol
 
 import msgspec
 
 from policies.base.call import CacheMode, Call, Dialect
 from policies.base.plan import Outcome, Plan
-from policies.base.ports import Backend
 from policies.base.reply import Recording, Reply
 from policies.base.step import Answer, Refuse, Skip, Step
 from policies.base.usage import Usage
-from proxy.engine import Engine, Pipeline
 from proxy.errors import ProxyError, Refused
 from proxy.fault import note
+from proxy.lane import Lane
 from proxy.receipt import Facts, cache_word, receipt
 from proxy.rejected import rejected
 from proxy.send import Client, ClientGone, respond, respond_error
@@ -35,26 +33,6 @@ _settling: set[asyncio.Task[None]] = set()  # of exchanges whose client has gone
 
 _ONLY = CacheMode.ONLY
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
-
-
-class Books(Protocol):
-    """Where plans and outcomes are written down."""
-
-    def close(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
-        """Account for a finished request; `texts` is its reply, if usage must be counted."""
-
-    async def estimate(self, call: Call, recording: Recording) -> Usage:
-        """Count what an upstream did not report."""
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """What one request needs of the running configuration."""
-
-    engine: Engine
-    pipeline: Pipeline
-    chain: Callable[[tuple[str, ...]], Backend]
-    books: Books
-    recording_limit: int
 
 
 class NotCached(ProxyError):

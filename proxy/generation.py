@@ -24,10 +24,10 @@ from proxy.config import BackendChoice, Config
 from proxy.config import Pipeline as PipelineConfig
 from proxy.engine import Bind, Engine, Pipeline, Stage
 from proxy.errors import BadRequest
-from proxy.exchange import Lane
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.lane import Lane
 from proxy.market import Market
 from proxy.repeats import Repeats
 from proxy.routes import Route, Router

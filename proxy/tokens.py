@@ -69,6 +69,7 @@ class Tokens:
         self._encodings: dict[str, tiktoken.Encoding | None] = {}
         self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
         self._most = max(1, memory // _ENTRY)
 
     async def count_texts(self, model: str, texts: Sequence[str]) -> list[int]:
@@ -131,14 +132,19 @@ class Tokens:
 
     def _encoding(self, name: str) -> tiktoken.Encoding | None:
         if name not in self._encodings:
-            from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - heavy, see above
-
-            try:
-                self._encodings[name] = encoding(name, self._folder)
-            except (OSError, ValueError) as error:
-                log.warning("tokens are guessed, %s cannot be loaded: %s", name, error)
-                self._encodings[name] = None
+            with self._loading:  # who comes second waits for the first
+                if name not in self._encodings:
+                    self._encodings[name] = self._loaded(name)
         return self._encodings[name]
+
+    def _loaded(self, name: str) -> tiktoken.Encoding | None:
+        from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - heavy, see above
+
+        try:
+            return encoding(name, self._folder)
+        except (OSError, ValueError) as error:
+            log.warning("tokens are guessed, %s cannot be loaded: %s", name, error)
+            return None
 
 
 def _guess(text: str) -> int:

@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "proxy.errors": (),
     "proxy.outlet": (),
     "proxy.upstream*": ("proxy.errors", "proxy.outlet"),
-    "proxy.downstream*": (*BASE, "proxy.errors", "proxy.outlet", "proxy.wire*"),
+    "proxy.send": (*BASE, "proxy.errors", "proxy.wire*"),
+    "proxy.downstream*": (*BASE, "proxy.errors", "proxy.outlet", "proxy.send", "proxy.wire*"),
     "proxy.simulation*": BASE,
     "proxy.stores*": BASE,
     "proxy.wire*": (*BASE, "proxy.errors"),
@@ -42,7 +43,8 @@ MAY_IMPORT = {
     "proxy.backends*": (*BASE, "proxy.errors", "proxy.upstream*", "proxy.simulation*"),
     "proxy.guards*": (*BASE, "proxy.backends.wrap.entries"),
     "proxy.holdout": BASE,
-    "proxy.engine": (*BASE, "proxy.deadline", "proxy.guards*", "proxy.holdout"),
+    "proxy.edits": BASE,
+    "proxy.engine": (*BASE, "proxy.deadline", "proxy.edits", "proxy.guards*", "proxy.holdout"),
 }
 
 

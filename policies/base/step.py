@@ -28,6 +28,9 @@ class Edit(msgspec.Struct, frozen=True):
     fields that are no part of the prompt and that an upstream may reject: where it does, the
     request is sent once more without this edit, and `settle` is told (`Outcome.revoked`).
     `local`: a tool in the new body that the client is not to see, nor calls of it.
+
+    `instead` is set where the edit changes, on purpose, what earlier turns were sent as: it goes
+    on as they did, and is what is done unless reading anew what follows the change pays.
     """
 
     body: Body
@@ -39,6 +42,7 @@ class Edit(msgspec.Struct, frozen=True):
     headers: Headers = ()
     revocable: tuple[str, ...] = ()
     local: LocalTool | None = None
+    instead: Edit | Skip | None = None
 
     @property
     def removed(self) -> int:

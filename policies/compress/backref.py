@@ -16,7 +16,7 @@ from policies.compress.backref_index import LineIndex
 from policies.compress.text_measure import Count, tokens
 
 LONGEST = 16_000_000  # characters; longer texts are left as they are
-_SHORTEST = 240  # characters of a block
+SHORTEST = 240  # characters of a block
 _WORDS = 32  # characters quoted from a block's ends
 
 _NAME = re.compile(r'[^"\s](?:[^"\n\r]{0,78}[^"\s])?')
@@ -47,7 +47,7 @@ def encode(text: str, earlier: Sequence[Earlier], count: Count, index: LineIndex
 
     Names that no note can carry, and all but the first of one name, are passed over.
     """
-    if not _SHORTEST <= len(text) <= LONGEST:
+    if not SHORTEST <= len(text) <= LONGEST:
         return None
     lines = text.split("\n")
     named = _named(earlier)
@@ -86,7 +86,7 @@ def decode(encoded: str, earlier: Sequence[Earlier]) -> str:
 def _named(earlier: Sequence[Earlier]) -> dict[str, str]:
     named: dict[str, str] = {}
     for name, text in earlier:
-        if _NAME.fullmatch(name) and _SHORTEST <= len(text) <= LONGEST:
+        if _NAME.fullmatch(name) and SHORTEST <= len(text) <= LONGEST:
             named.setdefault(name, text)
     return named
 
@@ -118,7 +118,7 @@ def _blocks(
             if end - start > best.size:
                 best = _Block(start, end - start, name, at - place + start)
         end = best.start + best.size
-        if sum(map(len, lines[best.start : end])) + best.size >= _SHORTEST:
+        if sum(map(len, lines[best.start : end])) + best.size >= SHORTEST:
             blocks.append(best)
             free = place = end
         else:

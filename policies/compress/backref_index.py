@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from threading import Lock
 
-_SHORTEST = 16  # characters of a line by which a block is found
+LINE = 16  # characters of a line by which a block is found
 _MOST = 4  # places of one line that are remembered
 
 
@@ -41,7 +41,7 @@ class LineIndex:
 def _places(text: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for number, line in enumerate(text.split("\n")):
-        if len(line) >= _SHORTEST:
+        if len(line) >= LINE:
             places = found.setdefault(line, [])
             if len(places) < _MOST:
                 places.append(number)

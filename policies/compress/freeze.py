@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, cast
 
@@ -15,14 +15,18 @@ from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict
 from policies.base.ports import Store, View
 from policies.base.step import Edit, Skip, Step
+from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, conversation, listing
 from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
 
+_OFFERED = b'"tools"'  # in a request whose conversation will have results of tools
+_OPENING = 1 << 16  # bytes of a request in which that is looked for
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
 
 _Key = tuple[object, ...]
+There = tuple[Listing, Sequence[Message]]
 
 
 class FreezeSettings(Strict):
@@ -55,6 +59,16 @@ class Frozen(Base):
         self._sent: Generations[_Key, Sent] = Generations(half)
         self._sight = FirstSight(recipe, half, settings.ttl, threads)
 
+    def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
+        """Most requests hold no message that could be shortened, nor tools that will bring one."""
+        raw = call.body.raw
+        for sign in self._signs[call.dialect]:
+            if sign in raw:
+                return ""
+        if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
+            return ""
+        return "nothing to shorten"
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where texts of the prompt have shorter forms."""
         return await self.look(call, view, perf_counter() + self.settings.budget)
@@ -64,6 +78,8 @@ class Frozen(Base):
         raw = call.body.raw
         wanted = tuple(sign for sign in self._signs[call.dialect] if sign in raw)
         if not wanted:
+            if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
+                self._sight.prepare(call.model, view.counter(call.model))
             return Skip("nothing to shorten")
         if len(raw) <= _INLINE:
             listed = listing(call.dialect, raw)
@@ -71,7 +87,21 @@ class Frozen(Base):
             listed = await asyncio.to_thread(listing, call.dialect, raw)
         if listed is None:
             return Skip("a shape to leave alone")
-        found, fresh = self._known(call, listed, wanted)
+        messages = listed.holding(wanted)
+        found, learnt = await self.forms(call, view, (listed, messages), until)
+        if not self._sight.prepared(call.model):  # all was known, and more will come
+            self._sight.prepare(call.model, view.counter(call.model))
+        return self._step(raw, found, learnt)
+
+    async def forms(
+        self, call: Call, view: View, there: There, until: float
+    ) -> tuple[list[tuple[Message, Sent]], object]:
+        """The messages that are sent otherwise than they came, and what `settle` is to store.
+
+        `there`: all messages, and those that may change. `until` in seconds of `perf_counter`.
+        """
+        listed = there[0]
+        found, fresh = self._known(call, *there)
         learnt: Learnt | None = None
         if fresh:
             here = conversation(listed)
@@ -81,10 +111,10 @@ class Frozen(Base):
                 self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
-        return self._step(raw, found, learnt)
+        return found, learnt
 
     def _known(
-        self, call: Call, listed: Listing, wanted: Sequence[bytes]
+        self, call: Call, listed: Listing, messages: Sequence[Message]
     ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
         """The messages that are sent otherwise than they came, and those that are new.
 
@@ -92,10 +122,10 @@ class Frozen(Base):
         the message, and of all before it where forms depend on them.
         """
         scope = (call.tenant, call.model, call.dialect)
-        before = _beginnings(listed.raws) if self._recipe.contextual else None
+        before = self.beginnings(listed, messages) if self._recipe.contextual else None
         found: list[tuple[Message, Sent]] = []
         fresh: list[tuple[Message, _Key]] = []
-        for message in listed.holding(wanted):
+        for message in messages:
             text = message.raw
             key = (scope, before[message.number] if before else 0, hash(text))
             known = self._sent.get((*key, len(text)))
@@ -107,14 +137,19 @@ class Frozen(Base):
                 found.append((message, known))
         return found, fresh
 
+    def beginnings(self, listed: Listing, messages: Sequence[Message]) -> Mapping[int, int]:  # noqa: ARG002 - others may look at `messages` only
+        """For each of `messages`, by number, a hash of all that its forms may depend on."""
+        found = [0]
+        for raw in listed.raws:
+            found.append(hash((found[-1], raw)))
+        return dict(enumerate(found))
+
     def _remember(self, key: _Key, length: int, here: bytes, sent: Sent) -> None:
         self._sent.put((*key, here if sent.disputed else length), sent, len(sent.raw or b""))
         if sent.disputed:
             self._sent.put((*key, length), DISPUTED, 0)
 
-    def _step(
-        self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: Learnt | None
-    ) -> Step:
+    def _step(self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: object) -> Step:
         if not found:
             return Skip("nothing to gain", learnt)
         parts: list[bytes] = []
@@ -141,14 +176,6 @@ class Frozen(Base):
     async def aclose(self) -> None:
         """End the threads."""
         self._sight.close()
-
-
-def _beginnings(raws: Sequence[bytes]) -> list[int]:
-    """For each message, a hash of all before it."""
-    found = [0]
-    for raw in raws:
-        found.append(hash((found[-1], raw)))
-    return found
 
 
 def _many(number: int, noun: str) -> str:

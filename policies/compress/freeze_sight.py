@@ -20,6 +20,7 @@ from policies.compress.freeze_work import Task, Workshop
 from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
+_MODELS = 256  # whose vocabularies are known to be loaded
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 NEVER = 0.0  # a time by which nothing new can have a form
 _encode = msgspec.msgpack.Encoder().encode
@@ -89,6 +90,21 @@ class FirstSight:
         self._ttl = ttl
         self._forms: Generations[tuple[str, bytes], Form] = Generations(memory)
         self._workshop = Workshop(threads)
+        self._prepared: set[str] = set()
+
+    def prepared(self, model: str) -> bool:
+        """Whether tokens of this model are counted, or have been."""
+        return model in self._prepared
+
+    def prepare(self, model: str, count: Count) -> None:
+        """Have a vocabulary loaded: that takes longer than the first text may wait for it."""
+        self._note(model)
+        self._workshop.start(partial(count, ""))
+
+    def _note(self, model: str) -> None:
+        if len(self._prepared) >= _MODELS:
+            self._prepared.clear()
+        self._prepared.add(model)
 
     async def look(
         self,
@@ -116,6 +132,7 @@ class FirstSight:
         wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
         if wanted:
             count = view.counter(call.model)
+            self._note(call.model)
             tasks = [
                 Task(key, partial(self._recipe.form, spot, count))
                 for key, spot in texts.items()

@@ -59,6 +59,10 @@ class Workshop:
                 running.add_done_callback(lambda _: late(_others(job.done, found)))
         return found
 
+    def start(self, work: Callable[[], object]) -> None:
+        """Do something that nobody waits for."""
+        self._threads.submit(work)
+
     def close(self) -> None:
         """End the threads, each after the text at hand."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -51,13 +51,8 @@ _SPELLINGS = tuple(Spelling(wide, slash) for wide in (False, True) for slash in 
 
 def minified(text: str) -> str | None:
     """The exact form of JSON text; None when it is not one RFC 8259 value in UTF-8."""
-    try:
-        raw = text.encode()
-        short = msgspec.json.format(raw, indent=-1)
-        _decode(short)  # `format` alone is lenient about what stands inside strings
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return None
-    return short.decode()
+    found = _taken(text)
+    return found and found[0]
 
 
 def exact(text: str) -> Exact | None:
@@ -66,15 +61,25 @@ def exact(text: str) -> Exact | None:
     They do not where a key stands twice in one object, or strings or integers are spelled in
     no common way: -0, or an escape that only one string has.
     """
-    short = minified(text)
-    if short is None:
+    found = _taken(text)
+    if found is None:
         return None
-    doc = _decode(short)
+    short, doc = found
     plain = _encode(doc).decode()
     for spelling in _SPELLINGS:
         if spelling.apply(plain) == short:
             return Exact(short, plain, doc, spelling)
     return None
+
+
+def _taken(text: str) -> tuple[str, Any] | None:
+    """The exact form and its value."""
+    try:
+        short = msgspec.json.format(text.encode(), indent=-1)
+        doc = _decode(short)  # `format` alone is lenient about what stands inside strings
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+    return short.decode(), doc
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -19,6 +19,12 @@ _CELL = 64  # levels that what stands in a cell may have
 Value = Callable[[int, int], tuple[str, int]]
 Slots = Sequence[Listed | None]
 
+# Lines that are heads as a whole -> what they mean, wherever as much room is left.
+_heads: dict[str, tuple[Nested | Listed, Slots]] = {}
+_HEADS = 1024
+_LONGEST = 512  # characters
+_ROOM = 64  # levels that must be left, and that a head which is kept has at most
+
 
 class Grid:
     """One table in `text`. `value` reads what stands at a place, some levels deep."""
@@ -29,8 +35,7 @@ class Grid:
 
     def read(self, size: int, at: int, room: int) -> tuple[str, int]:
         """The JSON text of all rows, and the place behind them. Raises `ValueError`."""
-        head, at = self._items(at, room)
-        slots = head.slots()
+        head, slots, at = self._head(at, room)
         end = self._end(size, at)
         block = self._text[at + 1 : end]
         if any(slots) or _special(block):
@@ -41,6 +46,21 @@ class Grid:
             raise ValueError("the rows of a table do not fit its head")
         texts = head.texts(iter(list(zip(*rows, strict=True))), size, {})
         return "[" + ",".join(map(str, texts)) + "]", min(end + 1, len(self._text))
+
+    def _head(self, at: int, room: int) -> tuple[Nested | Listed, Slots, int]:
+        """The head that stands here, read once of those that come again and again."""
+        end = self._text.find("\n", at)
+        line = self._text[at:end] if 0 < end <= at + _LONGEST and room >= _ROOM else ""
+        known = _heads.get(line)
+        if known is None:
+            head, behind = self._items(at, room)
+            known = (head, head.slots())
+            if not line or behind != end or line.count("[") + line.count("{") > _ROOM:
+                return *known, behind
+            if len(_heads) >= _HEADS:
+                _heads.clear()
+            _heads[line] = known
+        return *known, end
 
     def _end(self, size: int, at: int) -> int:
         """Where the last of `size` lines that follow `at` ends."""

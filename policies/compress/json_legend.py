@@ -18,6 +18,7 @@ _MARKS = "$^%"
 _USED = {mark: re.compile(rf"{re.escape(mark)}[0-9a-z]").search for mark in _MARKS}
 _LONGEST = 1 << 28  # characters that a text may grow to
 _LONG = 12  # characters of a word that is looked at
+_DENSE = 8  # characters of a token, at most, for an entry to pay without being counted
 _SHORTEST = 8  # characters of an entry
 _WORTH = 24  # characters that an entry must spare, roughly, to be counted
 _MOST = 256  # characters of it that are looked at
@@ -26,6 +27,7 @@ _FINALISTS = 16  # texts that are counted
 _ENTRY = 3  # tokens of an entry beside its text: the mark, the name, `=` and the line end
 _USE = 2  # tokens of a mark and a name
 
+_words = re.compile(rf'[^\s{{\["]{{{_LONG},}}').findall
 _entry = re.compile(rf"([{re.escape(_MARKS)}])([{_NAMES}])=([^\n]+)\n").match
 
 
@@ -39,7 +41,8 @@ def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
         return text
     legend = _Legend(text, mark, count)
     whole = [(len(found), found) for found, seen in objects.items() if seen > 1]
-    legend.name([found for _, found in nlargest(_FINALISTS, whole)])
+    if whole:
+        legend.name([found for _, found in nlargest(_FINALISTS, whole)])
     legend.name(_recurring(legend.text))
     return legend.text
 
@@ -75,7 +78,9 @@ class _Legend:
             uses = self.text.count(named)
             if uses < 2 or len(named) < _SHORTEST:
                 continue
-            if (uses - 1) * self._count(named) <= uses * _USE + _ENTRY:
+            spared, spent = uses - 1, uses * _USE + _ENTRY
+            clear = spared * len(named) > spent * _DENSE
+            if not clear and spared * self._count(named) <= spent:
                 continue
             key = next(self._names, "")
             if not key:
@@ -87,9 +92,11 @@ class _Legend:
 def _recurring(text: str) -> list[str]:
     """Beginnings of addresses, and long values, that recur: those first that spare most."""
     parts: list[str] = []
-    words = text.replace("{", " ").replace("[", " ").replace('"', " ")
-    for word, times in Counter(words.split()).items():
-        if len(word) < _LONG or (times < 2 and "://" not in word):
+    words = _words(text)
+    if len(set(words)) == len(words) and "://" not in text:
+        return parts
+    for word, times in Counter(words).items():
+        if times < 2 and "://" not in word:
             continue
         _, _, value = word.partition(":")
         value = (word if not value or value.startswith("//") else value)[:_MOST].rstrip("}],")

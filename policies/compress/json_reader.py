@@ -9,7 +9,10 @@ from policies.compress.json_words import BARE, KEY, QUOTED, literals, names
 
 _gap = re.compile(r"[ \n]+").match
 _scalar = re.compile(f"{QUOTED}|{BARE}").match
-_member = re.compile(f"({QUOTED}|{KEY}):({QUOTED}|{BARE}|)").match
+_member = re.compile(f"({QUOTED}|{KEY}):").match
+# Members whose values are words, each with what ends it: read at once, since most are.
+_words = re.compile(rf"(?>(?:{QUOTED}|{KEY}):(?:{QUOTED}|{BARE})(?: |(?=\}})))+").match
+_pairs = re.compile(f"({QUOTED}|{KEY}):({QUOTED}|{BARE})").findall
 _simple = re.compile(r'[^"{}\[\],\n]+(?=\])').match  # items without signs of their own
 _size = re.compile(r"\[([0-9]{1,9})\](?=[\[{])").match
 _DEEPEST = 128
@@ -49,16 +52,16 @@ class Reader:
             raise ValueError("too deep")
         text, parts = self._text, list[str]()
         while text[at : at + 1] != "}":
+            run = _words(text, at)
+            if run:
+                parts += [names[key] + literals[word] for key, word in _pairs(run[0])]
+                at = run.end()
+                continue
             found = _member(text, at)
             if found is None:
                 raise ValueError("a member's name is missing")
-            key, word = found.groups()
-            at = found.end()
-            if word:
-                parts.append(names[key] + literals[word])
-            else:
-                value, at = self._value(at, room)
-                parts.append(names[key] + value)
+            value, at = self._value(found.end(), room)
+            parts.append(names[found[1]] + value)
             if text[at : at + 1] == " ":
                 at += 1
             elif text[at : at + 1] != "}":

@@ -78,10 +78,18 @@ class Writer:
             ]
             return "[" + " ".join(parts) + "]"
         table = self._tables.table(items) if tables and len(items) > 1 else None
-        if table and isinstance(items[0], dict) and len(items[0]) * (len(items) - 1) >= _CLEAR:
+        if table and _names(items) >= _CLEAR:
             return table
         plain = "[" + " ".join([self._value(i, room, tables=tables) for i in items]) + "]"
         return table if table and self._count(table) < self._count(plain) else plain
+
+
+def _names(items: list[Any]) -> int:
+    """How often a table of such items spares a name, at least."""
+    first = items[0]
+    if isinstance(first, dict):
+        return len(first) * (len(items) - 1)
+    return _names(first) if first and isinstance(first[0], (dict, list)) else 0
 
 
 def _scalar(value: msgspec.Raw | bool | None) -> str:

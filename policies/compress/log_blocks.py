@@ -17,6 +17,7 @@ from policies.compress.log_templates import Template
 
 _ROUNDS = 5
 _WIDEST = 256  # pairs of values that are compared
+_SAMPLE = 128  # occurrences of a pair that are compared
 _OFTEN = 4  # occurrences of a pair that earn a template
 
 _Pair = tuple[int, int]
@@ -95,10 +96,11 @@ def _rule(
     places: Sequence[int], entries: Sequence[Entry], left: Template, right: Template
 ) -> _Rule:
     """What three of four such pairs have equal, all must, or stay two."""
-    lefts = list(zip(*(entries[place].values for place in places), strict=True))
-    rights = list(zip(*(entries[place + 1].values for place in places), strict=True))
+    sample = places[:: len(places) // _SAMPLE + 1]
+    lefts = list(zip(*(entries[place].values for place in sample), strict=True))
+    rights = list(zip(*(entries[place + 1].values for place in sample), strict=True))
     names: dict[int, int] = {}
-    fits = [True] * len(places)
+    fits = [True] * len(sample)
     for j, column in enumerate(rights):
         for i, other in enumerate(lefts):
             same = list(map(eq, column, other))
@@ -115,7 +117,7 @@ def _rule(
         *right.literals[1:],
     )
     template = Template(literals, (*left.slots, *(names[slot] for slot in right.slots)))
-    often = sum(fits)
+    often = sum(fits) * len(places) // len(sample)
     gain = often * _worth(len(equal)) - _legend(left, right) if often >= _OFTEN else 0
     return _Rule(template, equal, new, gain)
 

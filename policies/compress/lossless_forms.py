@@ -6,10 +6,10 @@ from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
-from policies.compress.text_choice import choose, decode, normal
+from policies.compress.text_choice import checked
 from policies.compress.text_measure import Count
 
-VERSION = 1  # of what a text may become: what an older one has sent is sent no more
+VERSION = 2  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at, and up to four times that
 _FEWEST = 8  # lines of a log that somebody pasted
 _STAMPED = 0.8  # of its lines have a time
@@ -38,8 +38,7 @@ def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
         return None
     if pasted and not _is_log(text):
         return None
-    chosen = choose(text, count)
-    return chosen.text if decode(chosen) == normal(text) else None
+    return checked(text, count)
 
 
 def _is_log(text: str) -> bool:

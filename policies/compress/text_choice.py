@@ -30,7 +30,20 @@ def choose(text: str, count: Count) -> Chosen:
     seen = shown(text)
     if looks_like_code_or_diff(seen):
         return Chosen(seen, ())
+    return _shortest(screen(seen), count)
+
+
+def checked(text: str, count: Count) -> str | None:
+    """The text of what `choose` chooses, read back and compared; None if that fails."""
+    seen = shown(text)
+    if looks_like_code_or_diff(seen):
+        return seen
     seen = screen(seen)
+    chosen = _shortest(seen, count)
+    return chosen.text if decode(chosen) == seen else None
+
+
+def _shortest(seen: str, count: Count) -> Chosen:
     forms = [Chosen(seen, ())]
     repeats = text_repeats.encode(seen, count)
     if repeats is not None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 Count = Callable[[str], int]
 
-_EXACT = 32_768  # characters
+_EXACT = 4096  # characters
 _SAMPLES = 8
 
 
 def tokens(text: str, count: Count) -> int:
-    """Its tokens, exact up to 32,768 characters, else extrapolated from 8 samples of 4,096."""
+    """Its tokens, exact up to 4,096 characters, else extrapolated from 8 samples of 512."""
     size = len(text)
     if size <= _EXACT:
         return count(text)

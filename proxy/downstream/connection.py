@@ -10,10 +10,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from proxy.downstream.exchange import Application, Exchange
+from proxy.downstream.exchange import Exchange
 from proxy.downstream.invalid import InvalidHttp, answer
 from proxy.downstream.reader import Reader
-from proxy.downstream.request import Request, Scope
+from proxy.downstream.request import Application, Request, Scope
 from proxy.downstream.ticker import NEVER, ticker_of
 from proxy.downstream.writer import head
 from proxy.outlet import Outlet, outlet

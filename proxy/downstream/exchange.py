@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 import traceback
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from proxy.downstream.invalid import answer
-from proxy.downstream.request import Request, Scope
+from proxy.downstream.request import Application, Request, Scope
+from proxy.downstream.reset import reset
 from proxy.downstream.writer import CHUNKED, CLOSE, LENGTH, NONE, Framing, chunk, head
 from proxy.errors import ProxyError
 from proxy.send import CLIENT, Listener, Message
 
 if TYPE_CHECKING:  # a cycle: the connection makes these
     from proxy.downstream.connection import Connection
-
-Application = Callable[
-    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
-    Awaitable[None],
-]
 
 _FEW = 2  # connections, up to which every response is written at once
 _JOINED = 64 * 1024  # up to here copying a body behind its head is cheaper than a second buffer
@@ -125,10 +118,7 @@ class Exchange:
         return body
 
     def respond(self, status: int, fields: Any, body: bytes) -> None:
-        """A whole response, in place of the two messages that `send` takes for one.
-
-        Once the client has gone, nothing happens. Raises as `send` does.
-        """
+        """A whole response; see `send`, of which this takes the place."""
         if self.over:
             return
         if self._framing is not None:
@@ -286,7 +276,7 @@ class Exchange:
             self.over = True
             self.wake()
             if self._framing is CLOSE:
-                _reset(self._connection.transport)
+                reset(self._connection.transport)
             else:
                 self._connection.close()
 
@@ -305,10 +295,3 @@ class Exchange:
         listener, self._listener = self._listener, None
         if listener is not None:
             self._connection.loop.call_soon(listener, self.task.cancel)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Break a connection whose orderly end would be taken for that of a whole response."""
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -10,8 +11,13 @@ import msgspec
 from httptools import HttpParserInvalidURLError, parse_url
 
 from proxy.downstream.invalid import InvalidHttp
+from proxy.send import Message
 
 Scope = dict[str, Any]
+Application = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    Awaitable[None],
+]
 
 
 class Request(msgspec.Struct, gc=False):

@@ -11,7 +11,7 @@ from policies.base.terms import Terms
 from proxy.guards.minimum import loses_cache
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
-from proxy.guards.warm import expected
+from proxy.guards.warm import assured, expected, extents, gain, kept
 
 _BYTES_PER_TOKEN = 4.0  # an estimate, good enough to be compared with a minimum
 SPACE = "guard.turns"  # of the store
@@ -35,13 +35,39 @@ class Guards:
         self._terms = terms
         self._drifted = drifted
 
-    async def refuses(self, original: Call, edited: Call, store: Reader) -> str:
-        """Why the edits must not be sent; "" where they may."""
+    async def pays(
+        self, original: Call, ways: tuple[Call, Call], store: Reader, now: float
+    ) -> bool:
+        """Whether the second of two ways costs less, over what is to come of a conversation.
+
+        It changes what was sent before, and the first goes on from that. In doubt it does not.
+        """
+        way, verdict = ways[0], await self._turns.review(original, ways[0], store)
+        if not verdict.ok:  # an edit was left off before
+            way, verdict = original, await self._turns.review(original, original, store)
+        going_on, anew = blocks(way) or (), blocks(ways[1]) or ()
+        if not going_on or not anew or not verdict.ok:
+            return False
+        terms = self._terms(original)
+        if verdict.sent is None:  # another worker's, or from before it was watched
+            sent = len(going_on)
+        else:
+            sent = verdict.count if kept(terms, now - verdict.sent) else 0
+        before, after = extents(going_on, anew, sent)
+        return gain(before, after, terms, assured(blocks(original) or ())) > 0
+
+    async def refuses(
+        self, original: Call, edited: Call, store: Reader, *, anew: bool = False
+    ) -> str:
+        """Why the edits must not be sent; "" where they may.
+
+        `anew`: they are known to change what was sent before, and to pay.
+        """
         verdict = await self._turns.review(original, edited, store)
-        if verdict.drift:
+        if verdict.drift and not anew:
             self._drifted()
             return "does not begin as the turn before it was sent"
-        if not verdict.ok:
+        if verdict.word == "unread":
             return "the prompt's shape is not known"
         if edited.body is not original.body and self._shrinks(original, edited):
             return "would fall below what the provider caches"

@@ -32,6 +32,7 @@ Word = Literal["stable", "changed", "unedited", "unread"]
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """Whether an edited call may be sent. `sent`: when its turn before was, in Unix seconds.
 
+    `count`: of how many blocks that turn was, 0 where none is known.
     `changed`: it differs, at block `at` where that is known, from what was sent for its own
     beginning. `unedited`: so it does because that was edited and this is not. `unread`: the
     shape of its prompt is not known, so that an edit cannot be checked.
@@ -40,6 +41,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     word: Word
     at: int | None = None
     sent: float | None = None
+    count: int = 0
 
     @property
     def ok(self) -> bool:
@@ -93,10 +95,11 @@ class Monotone:
         if sent is None:
             return _STABLE
         if sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain:
-            return Verdict("stable", None, sent.at)
+            return Verdict("stable", None, sent.at, sent.count)
         same = untouched or sending[-1].chain == asked[-1].chain
         before = sent.steps or (_steps(asked[: last + 1]) if sent.count == last + 1 else b"")
-        return Verdict("unedited" if same else "changed", _first(before, sending), sent.at)
+        word: Word = "unedited" if same else "changed"
+        return Verdict(word, _first(before, sending), sent.at, sent.count)
 
     async def remember(self, original: Call, forwarded: Call, store: Store, now: float) -> None:
         """Note what was sent for a call, at `now` in Unix seconds.

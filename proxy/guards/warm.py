@@ -7,19 +7,16 @@ first come gains T·(w + r·(R-1)), always. Both are cases of `gain`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
-from policies.base.call import Call
 from policies.base.prompt import Block
-from policies.base.prompt_memo import Memo
 from policies.base.terms import Terms
-from proxy.backends.wrap.entries import matched, written
 
-_PREFIXES = 65_536  # remembered in this process, and as many older ones
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
 _MARGIN = 1.1  # lifetimes are not kept to the second
+_BYTES_PER_TOKEN = 4.0  # of JSON text: an estimate, and the same on both sides
 
 
 class Extent(msgspec.Struct, frozen=True, gc=False):
@@ -42,7 +39,7 @@ def _price(extent: Extent, terms: Terms) -> float:
     return terms.read * extent.warm + terms.write * (extent.total - extent.warm)
 
 
-def expected(blocks: Iterable[Block]) -> float:
+def expected(blocks: Sequence[Block]) -> float:
     """Requests to come of a conversation, this one included.
 
     As many again as there have been: what can be said of a length whose scale is unknown.
@@ -50,32 +47,35 @@ def expected(blocks: Iterable[Block]) -> float:
     return 1.0 + sum(block.turn_end for block in blocks)
 
 
-class Warm:
-    """Which prefixes a provider still holds: those that this process has sent.
+def assured(blocks: Sequence[Block]) -> float:
+    """Requests that four of five conversations still have, by the same reasoning."""
+    return 1.0 + (expected(blocks) - 1.0) / 4.0
 
-    Other workers' are not known, so that at worst an edit is allowed that does not pay.
+
+def extents(going_on: Sequence[Block], anew: Sequence[Block], sent: int) -> tuple[Extent, Extent]:
+    """The prompt as it goes on, and as it is rewritten, of which `sent` blocks went before.
+
+    Of a prompt that begins as the one before did, the provider holds that much.
     """
-
-    def __init__(self) -> None:
-        self._sent: Memo[bytes, float] = Memo(_PREFIXES)
-
-    def note(self, forwarded: Call, terms: Terms, now: float) -> None:
-        """A reply to the call has begun, at `now` in Unix seconds."""
-        whose = _whose(forwarded)
-        for chain, _ in written(forwarded, terms):
-            self._sent.put(chain + whose, now)
-
-    def tokens(self, call: Call, terms: Terms, now: float) -> float:
-        """How many tokens of the call can be read rather than written, by estimate."""
-        life = _MARGIN * (_UNPUBLISHED if terms.lifetime is None else terms.lifetime)
-        whose = _whose(call)
-        for chain, tokens in reversed(matched(call, terms)):
-            sent = self._sent.get(chain + whose)
-            # A clock that was set back makes ages negative: such entries count as warm.
-            if sent is not None and now - sent <= life:
-                return tokens
-        return 0.0
+    same = 0
+    for one, other in zip(going_on[:sent], anew, strict=False):
+        if one.chain != other.chain:
+            break
+        same += 1
+    return (
+        Extent(_tokens(going_on), _tokens(going_on[:sent])),
+        Extent(_tokens(anew), _tokens(anew[:same])),
+    )
 
 
-def _whose(call: Call) -> bytes:
-    return f"{call.model}\0{call.tenant}".encode(errors="replace")
+def kept(terms: Terms, age: float) -> bool:
+    """Whether a provider may still hold what it has read `age` seconds ago.
+
+    A clock that was set back makes ages negative: that counts as now.
+    """
+    life = _UNPUBLISHED if terms.lifetime is None else terms.lifetime
+    return age <= _MARGIN * life
+
+
+def _tokens(blocks: Sequence[Block]) -> float:
+    return sum(block.size for block in blocks) / _BYTES_PER_TOKEN

@@ -6,6 +6,7 @@ from array import array
 from collections import OrderedDict
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from proxy.simulation.tokens import WIDTH
@@ -26,21 +27,23 @@ class Encoder:
         self._left = memory
         self._known: OrderedDict[str, bytes] = OrderedDict()
         self._encoding: tiktoken.Encoding | None = None
+        self._lock = Lock()  # policies count in threads of their own
 
     def __call__(self, text: str) -> bytes:
         """The tokens of `text`; special tokens count as the text they are."""
-        found = self._known.get(text)
-        if found is not None:
-            self._known.move_to_end(text)
+        with self._lock:
+            found = self._known.get(text)
+            if found is not None:
+                self._known.move_to_end(text)
+                return found
+            encode = self._table().encode_ordinary
+            found = b"".join([array("I", encode(piece)).tobytes() for piece in pieces(text)])
+            self._known[text] = found
+            self._left -= len(text) + len(found)
+            while self._left < 0:
+                old, tokens = self._known.popitem(last=False)
+                self._left += len(old) + len(tokens)
             return found
-        encode = self._table().encode_ordinary
-        found = b"".join([array("I", encode(piece)).tobytes() for piece in pieces(text)])
-        self._known[text] = found
-        self._left -= len(text) + len(found)
-        while self._left < 0:
-            old, tokens = self._known.popitem(last=False)
-            self._left += len(old) + len(tokens)
-        return found
 
     def _table(self) -> tiktoken.Encoding:
         if self._encoding is None:

@@ -35,8 +35,11 @@ class Prefixes:
         self._texts: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._memo: OrderedDict[bytes, bytes] = OrderedDict()
 
-    def watch(self, talk: str, asked: bytes, forwarded: bytes) -> None:
-        """One request: what the client `asked` and what was `forwarded` for it."""
+    def watch(self, talk: str, asked: bytes, forwarded: bytes, *, anew: bool = False) -> None:
+        """One request: what the client `asked` and what was `forwarded` for it.
+
+        `anew`: a turn that breaks off from earlier ones on purpose.
+        """
         ours, theirs = _raws(forwarded), _raws(asked)
         if _is_text(ours, theirs):
             self._watch_text(talk, theirs, ours)
@@ -47,7 +50,8 @@ class Prefixes:
             earlier = self._sent.get((talk, link))
             if earlier is not None:
                 place, digest = earlier
-                self.violations += place >= len(sent) or sent[place] != digest
+                off = place >= len(sent) or sent[place] != digest
+                self.violations += off and not anew
                 break
         self._sent[(talk, client[-1])] = (len(sent) - 1, sent[-1])
         if len(self._sent) > _KNOWN:

@@ -104,6 +104,8 @@ def _note(one: Tally) -> str:
     parts = [f"{word} by {_counted(counter)}" for word, counter in told.items() if counter]
     if one.spared:
         parts.append(f"{one.spared:,} tokens spared by hits")
+    if one.rewritten:
+        parts.append(f"{one.rewritten:,} times it paid to change what had been sent before")
     if one.rejected:
         parts.append(f"{one.rejected:,} edits the provider would refuse")
     if one.refused:

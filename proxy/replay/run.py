@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 import policies
+from policies.base.ports import Count
 from policies.base.terms import Terms
 from proxy.config import Pipeline as PipelineConfig
 from proxy.engine import Pipeline, Stage
@@ -22,7 +23,7 @@ from proxy.replay.scheme import DIRECT, Scheme
 from proxy.replay.talk import Malformed, Request, Talk, Target
 from proxy.replay.tally import Tally
 from proxy.simulation.fields import Invalid
-from proxy.simulation.tokens import Encode
+from proxy.simulation.tokens import Encode, count
 
 _PATIENCE = 60.0  # seconds for a policy: a replay is not timed, and must not depend on the load
 _HOSTS = {
@@ -63,16 +64,25 @@ def terms_of(price: Price) -> Terms:
 
 
 async def pipeline_of(config: PipelineConfig) -> Pipeline:
-    """A configured pipeline with its policies set up. Raises what they raise."""
+    """A configured pipeline with its policies set up. Raises what they raise.
+
+    Whatever has a budget of seconds for itself has as much as it likes.
+    """
     kinds: Mapping[str, Any] = policies.discover()
     stages = tuple(
-        Stage(kinds[step.use](step.settings), step.mode == "shadow", _PATIENCE)
+        Stage(kinds[step.use](_patient(step.settings)), step.mode == "shadow", _PATIENCE)
         for step in config.steps
         if step.mode != "off"
     )
     for stage in stages:
         await stage.policy.setup()
     return Pipeline(config.name, stages, config.effects, config.holdout)
+
+
+def _patient(settings: Any) -> Any:
+    if "budget" in type(settings).model_fields:
+        return settings.model_copy(update={"budget": _PATIENCE})
+    return settings
 
 
 async def traces_through(
@@ -116,12 +126,16 @@ def _schemes(setup: Setup, pipelines: Sequence[Pipeline]) -> list[Scheme]:
     def direct(grain: int) -> Any:
         return rule_of(price, setup.capacity, grain)
 
+    def counter(_model: str) -> Count:
+        return lambda text: count(setup.encode(text))
+
     made = [
-        Scheme(pipeline, Meter(direct, setup.encode), price, terms)
+        Scheme(pipeline, Meter(direct, setup.encode), price, terms, counter)
         for pipeline in (DIRECT, *pipelines)
     ]
     best = Meter(lambda grain: oracle_of(price, grain), setup.encode)
-    return [*made, Scheme(msgspec.structs.replace(DIRECT, name="oracle"), best, price, terms)]
+    oracle = msgspec.structs.replace(DIRECT, name="oracle")
+    return [*made, Scheme(oracle, best, price, terms, counter)]
 
 
 def read(paths: Iterable[Path], target: Target, problems: Problems, seen: Seen) -> Iterator[Talk]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from policies.base.body import Body
 from policies.base.call import Call, Controls, Effect
 from policies.base.plan import Outcome, Plan
+from policies.base.ports import Count
 from policies.base.step import Answer, Edit, Refuse
 from policies.base.terms import Terms
+from proxy.edits import changes_history
 from proxy.engine import Engine, Pipeline
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
@@ -28,7 +32,15 @@ DIRECT = Pipeline("direct", (), frozenset(Effect), 0.0)
 class Scheme:
     """Runs requests in order of time and adds up what they come to, in `tally`."""
 
-    def __init__(self, pipeline: Pipeline, meter: Meter, price: Price, terms: Terms) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        meter: Meter,
+        price: Price,
+        terms: Terms,
+        counter: Callable[[str], Count],
+    ) -> None:
+        """`counter(model)` counts a text's tokens, for policies."""
         self.tally = Tally(pipeline.name)
         self._pipeline = pipeline
         self._meter = meter
@@ -38,7 +50,12 @@ class Scheme:
         shelves = Shelves(self._clock)
         guards = Guards(Monotone(), lambda _: terms, self._drifted, Rollback())
         self._engine = Engine(
-            shelves.bind, self._failed, lambda _: terms, guards, clock=self._clock
+            shelves.bind,
+            self._failed,
+            lambda _: terms,
+            guards,
+            clock=self._clock,
+            counter=counter,
         )
 
     def _failed(self, policy: str) -> None:
@@ -76,7 +93,9 @@ class Scheme:
             plan = Plan(plan.original, plan.original, (), None, plan.pipeline)
         await self._engine.sent(plan)
         tally.requests += 1
-        self._prefixes.watch(talk, plan.original.body.raw, plan.call.body.raw)
+        anew = any(row.applied and changes_history(row.step) for row in plan.rows)
+        tally.rewritten += anew
+        self._prefixes.watch(talk, plan.original.body.raw, plan.call.body.raw, anew=anew)
         tally.violations = self._prefixes.violations
         self._count(plan)
         await self._settle(plan, request, charge, output)

@@ -20,7 +20,8 @@ class Tally(msgspec.Struct):
     `paid`: input tokens weighed by the price of their kind, in uncached ones. `hits` by tier of
     the cache, `spared` the tokens (prompt and reply) that hits saved, `removed` the tokens that
     edits took away, `edits` and `failed` by policy. `violations`: see `Prefixes`. `drifted`:
-    turns that the guard left untouched. `rejected`: edited requests that the provider would
+    turns that the guard left untouched. `rewritten`: turns in which it paid to change what had
+    been sent before, which are no violations. `rejected`: edited requests that the provider would
     have refused; they are then sent as they came.
     """
 
@@ -34,6 +35,7 @@ class Tally(msgspec.Struct):
     usd: float | None = 0.0
     violations: int = 0
     drifted: int = 0
+    rewritten: int = 0
     rejected: int = 0
     refused: int = 0
     spared: int = 0

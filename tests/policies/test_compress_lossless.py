@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import json
+import random
 import threading
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
-from policies.compress import freeze_sight
+from policies.compress import backref, freeze_sight
+from policies.compress.backref_again import named
 from policies.compress.json_compact import decode
 from policies.compress.json_exact import minified
 from policies.compress_lossless import Lossless
@@ -65,6 +67,16 @@ def chat(*messages, **fields):
     return call({"messages": [USER, *messages]}, **fields)
 
 
+def uncounted(model):
+    """For what must not be counted; loading the vocabulary is no counting."""
+
+    def count(text):
+        assert not text
+        return 0
+
+    return count
+
+
 async def sent(policy, shelf, one, counter=None):
     view = View(shelf, shelf.now) if counter is None else View(shelf, shelf.now, counter=counter)
     step = await policy.plan(one, view)
@@ -115,25 +127,113 @@ async def test_what_is_known_is_neither_counted_nor_looked_up(lossless):
     first = await sent(policy, shelf, chat(result(table("a"))))
     gets = shelf.gets
 
-    def counter(model):
-        raise AssertionError("counted")
-
-    again = await sent(policy, shelf, chat(result(table("a"))), counter)
+    again = await sent(policy, shelf, chat(result(table("a"))), uncounted)
     assert again.body.raw == first.body.raw
     assert (again.tokens_before, again.tokens_after) == (first.tokens_before, first.tokens_after)
     assert (shelf.gets, again.memo) == (gets, None)
+
+
+WORDS = ["the", "house", "by", "river", "never", "saw", "old", "men", "with", "bread", "wine"]
+PROSE = "\n".join(" ".join(random.Random(n).choices(WORDS, k=9 + n % 7)) for n in range(40))
+
+
+async def test_what_stands_in_an_earlier_result_is_referred_to(lossless):
+    policy, shelf = lossless(), Shelf()
+    talk = [result(f"found:\n{PROSE}"), {"role": "assistant", "content": "ok"}, result(PROSE, 2)]
+    step = await sent(policy, shelf, chat(*talk))
+    note = contents(step)[3]
+    assert contents(step)[:3] == ["hi", f"found:\n{PROSE}", "ok"]
+    assert note.startswith("[lines 2-41 of message 2 stand here again, from")
+    assert backref.decode(note, named(1, contents(step)[1:2])) == PROSE
+    later = [*talk, {"role": "assistant", "content": "so"}, result(table("a"), 3), result(PROSE, 4)]
+    for one in (policy, lossless()):  # the same bytes in the next turn, and after a restart
+        again = await sent(one, shelf, chat(*later))
+        assert contents(again)[: len(talk) + 1] == contents(step)
+        assert contents(again)[-1].startswith("[lines 2-41 of message 2 stand here again")
+
+
+async def test_no_reference_leads_to_another(lossless):
+    other = "\n".join(" ".join(random.Random(-n).choices(WORDS, k=12)) for n in range(1, 40))
+    talk = [result(PROSE), result(f"{PROSE}\n{other}", 2), result(other, 3), result(PROSE, 4)]
+    step = await sent(lossless(), Shelf(), chat(*talk))
+    first, second, third, fourth = contents(step)[1:]
+    assert (first, third) == (PROSE, other)
+    assert second.endswith(f"]\n{other}")
+    assert fourth.startswith("[lines 1-40 of message 2 ")
+
+
+async def test_a_reference_leads_to_what_is_sent_and_not_to_what_came(lossless):
+    rows = table("a", 60)
+    step = await sent(lossless(), Shelf(), chat(result(rows), result(rows, 2)))
+    first, second = contents(step)[1:]
+    assert decode(first) == minified(rows)
+    restored = backref.decode(second, named(1, [first]))
+    assert second != restored == first
+    assert step.tokens_before - step.tokens_after == 2 * -(-len(rows) // 4) - sum(
+        -(-len(text) // 4) for text in (first, second)
+    )
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "import os\n\n\ndef f(x):\n    return x\n" * 20,  # code
+        "```\n" + PROSE + "\n```",
+        "Nothing of it stands anywhere else.\n" * 2,
+    ],
+)
+async def test_code_and_what_is_new_is_not_referred_to(lossless, again):
+    step = await sent(lossless(), Shelf(), chat(result(again), result(again, 2)))
+    assert isinstance(step, Skip)
+
+
+async def test_what_a_client_has_changed_since_is_not_referred_to(lossless):
+    policy, shelf = lossless(), Shelf()
+    await sent(policy, shelf, chat(result(PROSE), result(PROSE, 2)))
+    step = await sent(policy, shelf, chat(result("gone"), result(PROSE, 2)))
+    assert isinstance(step, Skip)
 
 
 async def test_restarts_and_other_workers_read_it_from_the_store(lossless):
     shelf = Shelf()
     first = await sent(lossless(), shelf, chat(result(table("a"))))
 
-    def counter(model):
-        raise AssertionError("counted")
-
-    again = await sent(lossless(), shelf, chat(result(table("a"))), counter)
+    again = await sent(lossless(), shelf, chat(result(table("a"))), uncounted)
     assert again.body.raw == first.body.raw
     assert shelf.puts == 1
+
+
+async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
+    policy, shelf = lossless(), Shelf()
+    counted, loaded = [], threading.Event()
+
+    def counter(model):
+        def count(text):
+            counted.append((model, text, threading.current_thread() is threading.main_thread()))
+            loaded.set()
+            return len(text)
+
+        return count
+
+    step = await sent(policy, shelf, chat(), counter)
+    assert isinstance(step, Skip)
+    for _ in range(3):
+        assert isinstance(
+            await sent(policy, shelf, call({"messages": [USER], "tools": []}), counter), Skip
+        )
+        assert await asyncio.to_thread(loaded.wait, 10)
+    assert counted == [("m", "", False)]
+    await sent(policy, shelf, call({"model": "n", "messages": [USER], "tools": []}), counter)
+    policy._sight._workshop._threads.shutdown()
+    assert [model for model, *_ in counted] == ["m", "n"]
+
+
+async def test_the_vocabulary_is_loaded_though_all_results_are_known(lossless):
+    shelf, loaded = Shelf(), threading.Event()
+    await sent(lossless(), shelf, chat(result(table("a"))))
+    step = await sent(lossless(), shelf, chat(result(table("a"))), lambda _: lambda _: loaded.set())
+    assert isinstance(step, Edit)
+    assert await asyncio.to_thread(loaded.wait, 10)
 
 
 async def test_what_has_no_shorter_form_is_remembered_too(lossless):
@@ -245,10 +345,7 @@ async def test_what_two_workers_learn_at_the_same_time_is_both_stored(lossless):
     slow.go.set()
     assert isinstance(await sent(lossless(), shelf, one), Skip)
 
-    def counter(model):
-        raise AssertionError("counted")
-
-    assert (await sent(lossless(), shelf, other, counter)).body.raw == steps[1].body.raw
+    assert (await sent(lossless(), shelf, other, uncounted)).body.raw == steps[1].body.raw
 
 
 async def test_what_was_made_in_time_is_sent_though_the_rest_is_late(lossless):

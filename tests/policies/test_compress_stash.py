@@ -88,7 +88,7 @@ async def test_an_extract_goes_and_the_original_is_stored(stash):
     assert "FATAL: no route to host" in told
     assert "exit status 3" in told
     assert shelf.kept[key_of(name)].value.decode() == text
-    assert step.tokens_before == -(-len(text) // 4)
+    assert step.tokens_before == pytest.approx(len(text) / 4, rel=0.01)  # long texts are sampled
     assert -(-len(told) // 4) < step.tokens_after < step.tokens_before / 2
 
 

@@ -34,6 +34,13 @@ def test_an_edit_before_originals_are_stored():
     ]
 
 
+def test_a_compressor_behind_the_one_that_refers_to_other_messages():
+    lines = warned("pipelines: {default: [{use: compress.lossless}, {use: compress.history}]}")
+    assert len(lines) == 2
+    assert "pipelines.default[1]: stands after compress.lossless, which may refer to" in lines[0]
+    assert "its effect is lossy" in lines[1]
+
+
 @pytest.mark.parametrize("mode", ["off", "shadow"])
 def test_an_edit_that_is_not_applied_is_no_doubt(mode):
     steps = f"[{{use: compress.lossless, mode: {mode}}}, {{use: cache.exact}}]"

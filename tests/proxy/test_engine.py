@@ -1,5 +1,6 @@
 import asyncio
 
+import msgspec
 import pytest
 from backends import call, replaced
 from hypothesis import given
@@ -89,6 +90,28 @@ async def test_no_policy_leaves_the_call_as_it_is():
     plan = await engine().plan(one, pipeline())
     assert plan.call is one
     assert plan.final is None
+
+
+async def test_history_is_rewritten_only_where_that_pays():
+    turns = [{"role": role, "content": "word " * 400} for role in ("user", "assistant") * 20]
+    one = call({"messages": [*turns, {"role": "user", "content": "on"}]})
+    short = one.body.edit({("messages", 0, "content"): "left out"})
+    goes_on = Edit(one.body.edit({("messages", 40, "content"): "on!"}), Effect.LOSSLESS, "goes on")
+    anew = Edit(short, Effect.LOSSY, "anew", instead=goes_on)
+    for instead, rests in ((goes_on, goes_on.body), (Skip("as before"), one.body)):
+        policy = Fixed("a.x", msgspec.structs.replace(anew, instead=instead))
+        after = Fixed("b.x", Skip("no"))
+        made = engine()
+        terms = Terms(rule="openai_steps", read=0.1, write=1.25)
+        made._guards._terms = lambda _, terms=terms: terms
+        plan = await made.plan(one, pipeline(policy, after))
+        assert plan.call.body is rests  # all that follows the first message would be read anew
+        assert (plan.rows[0].step, after.seen[-1].body) == (instead, rests)
+        made._guards._terms = lambda _: Terms()  # without a prompt cache it always pays
+        plan = await made.plan(one, pipeline(policy, after))
+        assert plan.call.body is short
+        assert plan.rows[0].step.why == "anew"
+        assert made.drifts == []
 
 
 async def test_edits_are_folded_in_order():

@@ -8,7 +8,8 @@ from policies.base.call import OPAQUE, CacheMode, Call
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
 from policies.base.reply import Reply
-from proxy.backends.wrap.flight import Flight, GivenUp, Landed, Leader, Reader
+from proxy.backends.wrap.flight import Flight, GivenUp
+from proxy.backends.wrap.flight_views import Landed, Leader, Reader
 
 _APART = frozenset({CacheMode.OFF, CacheMode.REFRESH})
 Key = tuple[bytes, bool, bytes | None, str | None]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.compress import json_compact
+from policies.compress import json_compact, text_choice
 from policies.compress import lossless_forms as forms
 from policies.compress.freeze_form import AS_IT_CAME, Rules
 from policies.compress.json_exact import minified
@@ -79,7 +79,7 @@ def test_a_codec_that_fails_leaves_the_text(monkeypatch):
 
 
 def test_a_text_that_does_not_come_back_stays(monkeypatch):
-    monkeypatch.setattr(forms, "decode", lambda chosen: chosen.text + "x")
+    monkeypatch.setattr(text_choice, "decode", lambda chosen: chosen.text + "x")
     assert made(LOG) == AS_IT_CAME
 
 

@@ -93,6 +93,61 @@ async def test_what_one_tenant_has_sent_binds_no_other():
     assert await rig.refuses(other, rewritten(other, str.title)) == ""
 
 
+def agent(results, left_out=0, turns=40):
+    """A conversation of tools' long results, the first of them left out."""
+    said = [user("go")]
+    for number in range(turns):
+        text = "gone" if number < left_out else f"{number} " * 2000
+        said += [assistant("look"), user(text if number < results else "on")]
+    return asked(*said)
+
+
+@pytest.mark.parametrize(
+    ("age", "left_out", "pays"),
+    [
+        (1.0, 30, True),  # much goes before a short rest
+        (1.0, 1, False),  # little goes before all the rest
+        (1000.0, 1, True),  # no provider holds it any more
+    ],
+)
+async def test_what_was_sent_may_change_where_reading_the_rest_anew_pays(age, left_out, pays):
+    rig = Rig(msgspec.structs.replace(MARKS, lifetime=300.0))
+    before = agent(39, turns=39)
+    await rig.send(before, before)
+    one = agent(40)
+    anew = agent(40, left_out)
+    store = rig.store(one)
+    assert await rig.guards.pays(one, (one, anew), store, NOW + age) is pays
+    assert await rig.guards.refuses(one, anew, store, anew=True) == ""
+    assert rig.drifts == 0
+    assert await rig.guards.refuses(one, anew, store) == DRIFT
+
+
+async def test_in_doubt_what_was_sent_stays():
+    rig = Rig()
+    one = agent(40)
+    odd = replaced(one, body=asked(user(17)).body)
+    assert not await rig.guards.pays(one, (one, odd), rig.store(one), NOW)
+    await rig.send(agent(39, turns=39), agent(39, 7, turns=39))  # and `one` does not go on so
+    assert not await rig.guards.pays(one, (one, agent(40, 30)), rig.store(one), NOW)
+
+
+async def test_where_an_edit_was_left_off_the_next_is_weighed_against_the_original():
+    rig = Rig()
+    before, one = agent(39, turns=39), agent(40)
+    await rig.send(before, before)
+    going_on = agent(40, 1)
+    assert await rig.guards.pays(one, (going_on, agent(40, 30)), rig.store(one), NOW)
+    assert not await rig.guards.pays(one, (going_on, agent(40, 2)), rig.store(one), NOW)
+
+
+async def test_what_another_process_may_have_sent_counts_as_held():
+    rig = Rig()
+    one = agent(40)
+    assert not await rig.guards.pays(one, (one, agent(40, 1)), rig.store(one), NOW)
+    assert await rig.guards.pays(one, (one, agent(40, 38)), rig.store(one), NOW)
+
+
 @pytest.mark.parametrize("content", [17, [{"type": "hologram"}], {"text": "x"}])
 async def test_an_edit_of_a_shape_that_is_not_known_is_refused_and_is_no_drift(content):
     rig = Rig()

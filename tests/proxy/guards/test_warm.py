@@ -5,10 +5,7 @@ from hypothesis import strategies as st
 
 from policies.base.prompt import blocks
 from policies.base.terms import Terms
-from proxy.guards.warm import Extent, Warm, expected, gain
-
-STEPS = Terms(rule="openai_steps", minimum=16, lifetime=300.0)
-NOW = 1_700_000_000.0
+from proxy.guards.warm import Extent, assured, expected, extents, gain, kept
 
 
 def terms(read, write):
@@ -54,52 +51,33 @@ def test_as_many_requests_are_expected_as_there_have_been():
     assert [expected(blocks(call({"messages": it}))) for it in (one, more)] == [2.0, 3.0]
 
 
-def conversation(*texts, **fields):
+def test_four_of_five_conversations_have_a_quarter_as_many_still():
+    turns = [{"role": role, "content": "a"} for role in ("user", "assistant") * 8]
+    assert assured(blocks(call({"messages": turns}))) == 1 + 8 / 4
+
+
+def conversation(*texts):
     system = {"role": "system", "content": "s" * 400}
     turns = [{"role": "user", "content": text} for text in texts]
-    return call({"messages": [system, *turns]}, **fields)
+    return blocks(call({"messages": [system, *turns]}))
 
 
-def test_what_was_sent_within_the_lifetime_is_warm():
-    warm = Warm()
-    assert warm.tokens(conversation("a"), STEPS, NOW) == 0
-    warm.note(conversation("a"), STEPS, NOW)
-    whole = warm.tokens(conversation("a"), STEPS, NOW + 1)
-    system = warm.tokens(conversation("b"), STEPS, NOW + 1)
-    assert 100 <= system < whole
-    assert warm.tokens(conversation("a", "b"), STEPS, NOW + 1) == whole
-    assert warm.tokens(conversation("a"), STEPS, NOW + 320) == whole
-    assert warm.tokens(conversation("a"), STEPS, NOW + 340) == 0
+def test_what_went_before_is_held_and_of_a_rewritten_prompt_what_is_the_same():
+    going_on = conversation("a" * 400, "b" * 400, "c" * 400)
+    before, after = extents(going_on, conversation("a" * 400, "x", "c" * 400), sent=3)
+    assert before.total - before.warm == going_on[3].size / 4
+    assert after.warm == (going_on[0].size + going_on[1].size) / 4
+    assert after.total == before.total - 399 / 4
 
 
-def test_each_use_renews_what_is_warm():
-    warm = Warm()
-    warm.note(conversation("a"), STEPS, NOW)
-    warm.note(conversation("b"), STEPS, NOW + 300)
-    assert warm.tokens(conversation("c"), STEPS, NOW + 500) > 0
+def test_of_what_nobody_holds_nothing_is_warm():
+    before, after = extents(conversation("a", "b"), conversation("x", "b"), sent=0)
+    assert before.warm == after.warm == 0
 
 
-def test_a_clock_that_was_set_back_leaves_entries_warm():
-    warm = Warm()
-    warm.note(conversation("a"), STEPS, NOW)
-    assert warm.tokens(conversation("a"), STEPS, 0.0) > 0
-
-
-@pytest.mark.parametrize("fields", [{"tenant": "u"}, {"model": "n"}], ids=["tenant", "model"])
-def test_tenants_and_models_warm_nothing_for_each_other(fields):
-    warm = Warm()
-    warm.note(conversation("a"), STEPS, NOW)
-    assert warm.tokens(conversation("a", **fields), STEPS, NOW) == 0
-
-
-def test_without_a_prompt_cache_nothing_is_warm():
-    warm = Warm()
-    warm.note(conversation("a"), Terms(), NOW)
-    assert warm.tokens(conversation("a"), Terms(), NOW) == 0
-
-
-def test_what_is_under_the_minimum_is_not_warm():
-    warm = Warm()
-    high = Terms(rule="openai_steps", minimum=1024)
-    warm.note(conversation("a"), high, NOW)
-    assert warm.tokens(conversation("a"), high, NOW) == 0
+@pytest.mark.parametrize(
+    ("lifetime", "age", "held"),
+    [(300.0, 320.0, True), (300.0, 340.0, False), (300.0, -5.0, True), (None, 320.0, True)],
+)
+def test_a_provider_holds_it_for_its_lifetime_and_a_little_longer(lifetime, age, held):
+    assert kept(Terms(lifetime=lifetime), age) is held

@@ -122,6 +122,38 @@ def test_a_policy_sees_the_traces_time_and_usage_and_its_store_forgets(trace):
     assert reply["choices"][0]["message"]["content"] == "Because of 0."
 
 
+def test_policies_count_as_the_replay_does(trace):
+    class Counting(Spoken):
+        async def plan(self, call, view):
+            self.counted = view.counter(call.model)("one two three")
+            return Skip("counted")
+
+    policy = Counting(None)
+    setup = Setup(
+        "gpt-6-sol", Prices.load().of("gpt-6-sol"), lambda text: b"1234" * len(text.split())
+    )
+    asyncio.run(traces_through([trace], setup, [piped(policy)]))
+    assert policy.counted == 3
+
+
+def test_tool_results_are_compressed_however_long_it_takes(tmp_path):
+    rows = json.dumps([{"id": n, "state": "open"} for n in range(5000)])
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    talk = conversation("a", turns=2)
+    talk["messages"][2:2] = [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": rows},
+    ]
+    config = loads(
+        "version: 1\npipelines:\n  p: [{use: compress.lossless, budget: 1ms}]\n", "test", {}
+    )
+    pipeline = asyncio.run(pipeline_of(config.pipelines["p"]))
+    found = by_name(replayed([write(tmp_path / "t.gz", [talk])], "gpt-6-sol", pipeline))
+    assert found["p"].edits == {"compress.lossless": 2}
+    assert found["p"].input < found["direct"].input / 2
+    assert found["p"].violations == 0
+
+
 def test_a_turn_that_is_rewritten_behind_the_guards_back_is_a_violation(trace):
     count = iter(range(100))
 

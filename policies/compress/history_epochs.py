@@ -1,0 +1,90 @@
+"""Which old results of a conversation are masked: whole groups of them, at times that are kept.
+
+An epoch begins with a request in which results are masked that were sent in full before. What
+it masks is stored under the digest of the prompt up to there, and never changes: whoever sends
+a prompt that begins so, in whichever process, has the same masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from policies.base.call import Call
+from policies.base.ports import Reader, Store
+from policies.base.prompt import blocks
+from policies.compress.freeze_memory import Generations
+from policies.compress.freeze_places import Message
+
+_ASKED = 16  # ends of epochs that are looked for in a request, from the latest
+
+
+class Group(NamedTuple):
+    """The results up to this one, and the key under which it is known that they are masked."""
+
+    messages: Sequence[Message]
+    key: bytes
+
+
+class Begun(NamedTuple):
+    """An epoch that is to be stored, or stored again before it is forgotten."""
+
+    key: bytes
+
+
+class Epochs:
+    """Looks epochs up in the tenant's store, and remembers them. `version`: all they depend on."""
+
+    def __init__(self, version: tuple[object, ...], memory: int, ttl: float) -> None:
+        self._version = repr(version).encode()
+        self._ttl = ttl
+        self._known: Generations[tuple[str, bytes], bool] = Generations(memory)
+
+    def groups(self, call: Call, messages: Sequence[Message], size: int) -> list[Group] | None:
+        """What may be masked, in steps of `size` results, of which as many are left in full.
+
+        None where the shape of the prompt is not known.
+        """
+        count = len(messages) // size - 1
+        if count <= 0:
+            return []
+        chains = _chains(call)
+        found = []
+        for number in range(max(1, count - _ASKED + 1), count + 1):
+            masked = messages[: number * size]
+            chain = chains.get(masked[-1].number)
+            if chain is None:
+                return None
+            found.append(Group(masked, self._key(call, chain)))
+        return found
+
+    async def masked(
+        self, call: Call, groups: Sequence[Group], store: Reader, now: float
+    ) -> tuple[int, Begun | None]:
+        """How many of the groups, the largest first, earlier turns were sent without."""
+        for at in range(len(groups) - 1, -1, -1):
+            key = groups[at].key
+            if self._known.get((call.tenant, key)):
+                return at + 1, None
+            entry = await store.get(key)
+            if entry is not None:
+                self._known.put((call.tenant, key), value=True, size=len(key))
+                old = 0 < entry.expires < now + self._ttl / 2
+                return at + 1, Begun(key) if old else None
+        return 0, None
+
+    async def begin(self, call: Call, begun: Begun, store: Store) -> None:
+        """From now on the results up to there are masked."""
+        self._known.put((call.tenant, begun.key), value=True, size=len(begun.key))
+        await store.put(begun.key, b"masked", self._ttl, call.model)
+
+    def _key(self, call: Call, chain: bytes) -> bytes:
+        named = b"\0".join((self._version, call.model.encode(errors="replace"), chain))
+        return blake2b(named, digest_size=32).digest()
+
+
+def _chains(call: Call) -> Mapping[int, bytes]:
+    """For each message, by number, the digest of the prompt up to its end."""
+    found = blocks(call) or ()
+    return {block.index: block.chain for block in found if block.place == "message"}

@@ -1,0 +1,74 @@
+"""Results of tools without their text: what stands there instead, and what that spares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from policies.base.call import Dialect
+from policies.base.ports import fourths
+from policies.base.spans import Path
+from policies.compress.freeze_memory import Generations
+from policies.compress.freeze_places import Message, replaced, spots
+from policies.compress.text_measure import Count, tokens
+
+VERSION = 1
+_STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
+_BYTES_PER_TOKEN = 4  # whether a text is long enough must not depend on who counts
+
+
+class Stub(NamedTuple):
+    """A message without its results, None where they are too short; tokens of these.
+
+    They are guessed until they are `counted`: what is sent must not wait for that.
+    """
+
+    raw: bytes | None
+    results: int = 0
+    before: int = 0
+    after: int = 0
+    counted: bool = True
+
+
+class Stubs:
+    """Makes stubs, and remembers them in `memory` bytes."""
+
+    def __init__(self, min_tokens: int, memory: int) -> None:
+        self._least = max(min_tokens * _BYTES_PER_TOKEN, 2 * len(_STUB))
+        self._known: Generations[tuple[Dialect, str, int], Stub] = Generations(memory)
+
+    def of(self, dialect: Dialect, model: str, messages: Sequence[Message]) -> list[Stub]:
+        """The stub of each message. Takes a millisecond for 100 KB that are new."""
+        found = []
+        guess = fourths(model)
+        for message in messages:
+            key = (dialect, model, hash(message.raw))
+            stub = self._known.get(key)
+            if stub is None:
+                stub = self._made(dialect, message.raw, guess)._replace(counted=False)
+                self._known.put(key, stub, len(stub.raw or b""))
+            found.append(stub)
+        return found
+
+    def count(
+        self, dialect: Dialect, model: str, messages: Sequence[Message], count: Count
+    ) -> None:
+        """Count what was guessed, in a thread."""
+        for message in messages:
+            key = (dialect, model, hash(message.raw))
+            stub = self._known.get(key)
+            if stub is not None and not stub.counted:
+                stub = self._made(dialect, message.raw, count)
+                self._known.put(key, stub, len(stub.raw or b""))
+
+    def _made(self, dialect: Dialect, raw: bytes, count: Count) -> Stub:
+        texts: dict[Path, str] = {
+            spot.path: spot.text
+            for spot in spots(dialect, raw, users=False)
+            if len(spot.text) >= self._least
+        }
+        new = replaced(raw, dict.fromkeys(texts, _STUB)) if texts else None
+        if new is None:
+            return Stub(None)
+        before = sum(tokens(text, count) for text in texts.values())
+        return Stub(new, len(texts), before, len(texts) * count(_STUB))
