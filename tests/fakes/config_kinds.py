@@ -108,6 +108,7 @@ POLICIES = {
     "compress.lossless": Compress,
     "compress.select": Select,
     "compress.stash": Stash,
+    "compress.history": Select,
     "prefix.breakpoints": Breakpoints,
     "prefix.canonical": Rewrite,
     "prefix.documents": Reorder,
