@@ -76,10 +76,13 @@ class Model:
 
     def _spelled(self, word: str) -> tuple[int, int]:
         """How many pieces and tokens the word has; none where the pieces are not the word."""
-        pieces = self._compressor.tokenizer.tokenize(word)
+        tokenizer = self._compressor.tokenizer
+        pieces = tokenizer.tokenize(word)
         spelled = "".join(piece.removeprefix("##").removeprefix("▁") for piece in pieces)
         if spelled != word or len(pieces) > _LONGEST:
             return 0, 0
+        if tokenizer.unk_token_id in tokenizer.convert_tokens_to_ids(pieces):
+            return 0, 0  # some tokenizers show what they do not know as it is written
         return len(pieces), len(self._compressor.oai_tokenizer.encode(word))
 
     def _judged(self, group: Sequence[Chunk], rate: float) -> list[bytes]:
