@@ -39,7 +39,7 @@ class Workshop:
     """A few threads, half of them for one request at most."""
 
     def __init__(self, threads: int = 2) -> None:
-        self._half = threads // 2
+        self._half = max(1, threads // 2)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="penstock-compress")
 
     async def made(
