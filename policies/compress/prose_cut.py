@@ -84,11 +84,7 @@ def cut(text: str) -> Cut:
         found = _words(text, paragraph)
         stays = _stays(text, paragraph, found)
         for word, fixed in zip(found, stays, strict=True):
-            if (
-                _shown(word.text)
-                and len(word.text) <= _LONGEST
-                and is_normalized("NFKC", word.text)
-            ):
+            if _can_be_shown(word.text):
                 words.append(word.text)
                 must.append(fixed)
                 spans.append((word.start, word.end))
