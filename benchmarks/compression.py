@@ -1,11 +1,12 @@
 """Compression under Penstock: tokens and time by kind of content, Headroom beside it.
 
-    python benchmarks/compression.py [LOG…]
+    python benchmarks/compression.py [--llmlingua FOLDER] [LOG…]
 
 Tokens are o200k. Logs are those named, else those of this machine with 1,000 lines or more; of each
 the first 1,000 are taken. Seconds are of a process's own time, at first sight, the tokens that
-choosing counts included. `scripts/bench-peers` installs Headroom. Exit code 0: every bar met; 1: a
-bar was missed or the measurement failed; 2: no data.
+choosing counts included. `scripts/bench-peers` installs Headroom. With the folder of a model,
+`compress.llmlingua` is measured on prose and the package itself on everything, by the clock. Exit
+code 0: every bar met; 1: a bar was missed or the measurement failed; 2: no data.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from compression_costs import measured
-from compression_peers import MODES, headroom
+from compression_llmlingua import PROSE, Prose, ours
+from compression_peers import MODES, headroom, llmlingua
 from compression_select import selection
 from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
 from overhead_process import BenchError
@@ -31,7 +34,16 @@ from proxy.tiktoken_tables import encoding
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 OURS = "penstock"
 SHARES = {TAU: 0.76, REPOS: 0.66, HOOKS: 0.85}
+PEER = "LLMLingua-2 at 0.5"
 Found = dict[str, dict[str, Result]]
+
+
+class Room(NamedTuple):
+    """Where the data is, a folder for what is made, and what counts tokens."""
+
+    data: Path
+    folder: Path
+    count: Count
 
 
 def contents(texts: dict[str, list[str]], count: Count, folder: Path) -> Found:
@@ -45,6 +57,21 @@ def contents(texts: dict[str, list[str]], count: Count, folder: Path) -> Found:
             except BenchError as error:
                 print(f"compression: {error}", file=sys.stderr)
     return found
+
+
+def lossy(found: Found, texts: dict[str, list[str]], room: Room, model: Path) -> list[Bar]:
+    """Add what LLMLingua-2 leaves: the package of everything, `compress.llmlingua` of prose."""
+    prose = Prose(room.data)
+    texts = {**texts, PROSE: prose.texts}
+    mine, shorts = ours(prose.texts, model, room.count)
+    found[PROSE] = {OURS: mine}
+    for name, payloads in texts.items():
+        found[name][PEER], left = llmlingua(payloads, model, room.count, room.folder)
+    return [
+        Bar(f"{PROSE}: answers kept", prose.kept(shorts), ">=", prose.kept(left), ""),
+        Bar(f"{PROSE}: must-keep recall", prose.recall(shorts), ">=", 0.99, ""),
+        Bar(f"{PROSE}: must-keep recall of llmlingua itself", prose.recall(left), ">=", 0, ""),
+    ]
 
 
 def content_bars(found: Found) -> list[Bar]:
@@ -92,6 +119,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=os.environ.get("PENSTOCK_DATA") or DATA)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--llmlingua", type=Path, metavar="FOLDER", help="of a model, to compare")
     parser.add_argument("logs", nargs="*", type=Path, help="logs to take")
     options = parser.parse_args()
     data = Path(options.data)
@@ -111,7 +139,9 @@ def main() -> int:
             bars = content_bars(found) + conversation_bars(data, folder, texts[TAU], count)
             chosen, answers = selection(data, count)
             bars += chosen
-    except (BenchError, OSError, subprocess.SubprocessError) as error:
+            if options.llmlingua:
+                bars += lossy(found, texts, Room(data, folder, count), options.llmlingua)
+    except (BenchError, RuntimeError, OSError, subprocess.SubprocessError) as error:
         print(f"compression: {error}", file=sys.stderr)
         return 1
     if options.json:

@@ -24,13 +24,13 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.policy import Base
 from policies.base.ports import View
 from policies.base.step import Edit, Step
+from policies.base.tiktoken_files import TABLES, unpack
 from proxy.engine import Pipeline, Stage
 from proxy.prices import Price
 from proxy.replay.encode import Encoder
 from proxy.replay.meter import Meter, recording_of
 from proxy.replay.oracle import rule_of
 from proxy.replay.talk import Request
-from proxy.tiktoken_tables import TABLES, unpack
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE.parent / ".bench"

@@ -68,8 +68,14 @@ async def _problems(config: Config) -> list[Problem]:
                 await policy.setup()
                 await policy.aclose()
             except Exception as error:  # noqa: BLE001 - same
-                found.append(_problem(config, ("pipelines", name, index), error, step.use))
+                found.append(_problem(config, (*_steps(config, name), index), error, step.use))
     return found
+
+
+def _steps(config: Config, pipeline: str) -> tuple[str, ...]:
+    """Where the list of steps stands, in the short form of a pipeline or the long one."""
+    short = ("pipelines", pipeline)
+    return (*short, "steps") if (*short, "steps") in config.source.values else short
 
 
 def _problem(

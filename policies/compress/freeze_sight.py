@@ -47,7 +47,10 @@ class Recipe(Protocol):
         """The texts of a message that may change, given those before it. Never raises."""
 
     def form(self, spot: Spot, count: Count) -> Form:
-        """What a text becomes: a function of text and `about`. In a thread; never raises."""
+        """What a text becomes: a function of text and `about`. In a thread; never raises.
+
+        A form that is not `known` is for when it could not be made: the text goes as it came.
+        """
 
 
 class Sent(NamedTuple):
@@ -141,7 +144,8 @@ class FirstSight:
             late = {key: known[key].without(here) for key in wanted}
             made = await self._made(call.tenant, tasks, late, until) if until > NEVER else {}
             fresh = {
-                key: joined(made[key], known[key]) if key in made else late[key] for key in wanted
+                key: joined(made[key], known[key]) if _known(made, key) else late[key]
+                for key in wanted
             }
             known |= fresh
             news |= fresh
@@ -224,6 +228,11 @@ class FirstSight:
 async def _apart(size: int, work: Callable[[], T]) -> T:
     """The result of `work` on `size` bytes, in a thread where that takes long."""
     return work() if size <= _INLINE else await asyncio.to_thread(work)
+
+
+def _known(made: Mapping[bytes, Form], key: bytes) -> bool:
+    """Whether a form was made in time, and could be."""
+    return key in made and made[key].known
 
 
 def _key(head: tuple[object, ...], spot: Spot) -> bytes:

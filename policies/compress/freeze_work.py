@@ -18,10 +18,13 @@ class Task(NamedTuple):
 
 
 class _Job:
-    """Runs tasks in order until it is stopped; the one at hand is still finished."""
+    """Runs tasks in order until it is stopped; those at hand are still finished.
+
+    In as many threads as call `run`.
+    """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
+        self._tasks = iter(tasks)
         self.stopped = False
         self.done: dict[bytes, Form] = {}
 
@@ -33,9 +36,10 @@ class _Job:
 
 
 class Workshop:
-    """A few threads."""
+    """A few threads, half of them for one request at most."""
 
     def __init__(self, threads: int = 2) -> None:
+        self._half = max(1, threads // 2)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="penstock-compress")
 
     async def made(
@@ -49,7 +53,9 @@ class Workshop:
         `late` is told, on the event loop, of what gets finished afterwards.
         """
         job = _Job(tasks)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, job.run)
+        loop = asyncio.get_running_loop()
+        runs = [loop.run_in_executor(self._threads, job.run) for _ in tasks[: self._half]]
+        running = asyncio.gather(*runs)
         try:
             await asyncio.wait([running], timeout=max(0.0, seconds))
         finally:

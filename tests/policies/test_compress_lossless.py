@@ -15,6 +15,7 @@ from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.compress import backref, freeze_sight
 from policies.compress.backref_again import named
+from policies.compress.freeze_form import UNKNOWN
 from policies.compress.json_compact import decode
 from policies.compress.json_exact import minified
 from policies.compress_lossless import Lossless
@@ -355,6 +356,20 @@ async def test_what_was_made_in_time_is_sent_though_the_rest_is_late(lossless):
     step = await late(policy, shelf, result(table("a")), result(table("b"), 2))
     assert contents(step)[1] != table("a")
     assert contents(step)[2] == table("b")
+
+
+async def test_a_form_that_cannot_be_made_now_is_late_in_this_conversation(lossless, monkeypatch):
+    policy, shelf = lossless(), Shelf()
+    one, other = (
+        chat(result(table("a"))),
+        call({"messages": [USER | {"content": "b"}, result(table("a"))]}),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(policy._recipe, "form", lambda spot, count: UNKNOWN)
+        assert isinstance(await sent(policy, shelf, one), Skip)
+    assert isinstance(await sent(policy, shelf, one), Skip)
+    assert isinstance(await sent(policy, shelf, other), Edit)
+    assert isinstance(await sent(lossless(), shelf, one), Skip)
 
 
 async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiktoken.model import MODEL_TO_ENCODING
 
+from policies.base import tiktoken_files
 from policies.base.call import Dialect
 from proxy import tiktoken_tables, tokens
 from proxy.texts import reply_texts, request_extra, request_texts
@@ -37,7 +38,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def encodings(folder):
-    return {name: tiktoken_tables.encoding(name, folder) for name in tiktoken_tables.TABLES}
+    return {name: tiktoken_tables.encoding(name, folder) for name in tiktoken_files.TABLES}
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def test_counts_are_those_of_tiktoken(counter, encodings, model):
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        *(pair for pair in MODEL_TO_ENCODING.items() if pair[1] in tiktoken_tables.TABLES),
+        *(pair for pair in MODEL_TO_ENCODING.items() if pair[1] in tiktoken_files.TABLES),
         ("openai/gpt-4", "cl100k_base"),
         ("gpt-4-turbo-2024-04-09", "cl100k_base"),
         ("ft:gpt-3.5-turbo:acme", "cl100k_base"),
@@ -75,17 +76,17 @@ def test_the_encoding_follows_the_model(model, name):
 
 def test_tables_are_unpacked_once_where_tiktoken_looks_and_repaired(tmp_path):
     name = "cl100k_base"
-    tiktoken_tables.unpack(name, tmp_path)
+    tiktoken_files.unpack(name, tmp_path)
     [file] = tmp_path.iterdir()
     assert file.name == "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == tiktoken_tables.TABLES[name]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == tiktoken_files.TABLES[name]
     born = file.stat().st_ino
-    tiktoken_tables.unpack(name, tmp_path)
+    tiktoken_files.unpack(name, tmp_path)
     assert file.stat().st_ino == born
     file.write_bytes(file.read_bytes()[:1000])  # a crash of somebody else's making
-    tiktoken_tables.unpack(name, tmp_path)
+    tiktoken_files.unpack(name, tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == [file.name]
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == tiktoken_tables.TABLES[name]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == tiktoken_files.TABLES[name]
 
 
 def test_nothing_heavy_is_loaded_before_the_first_count_and_the_network_never():
@@ -120,7 +121,7 @@ async def test_a_read_only_folder_is_no_obstacle(tmp_path, monkeypatch):
 async def test_without_a_table_tokens_are_guessed_and_one_line_says_so(
     tmp_path, caplog, monkeypatch
 ):
-    monkeypatch.setattr(tiktoken_tables, "_wheel", lambda: tmp_path)
+    monkeypatch.setattr(tiktoken_files, "_wheel", lambda: tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     made = Tokens(tmp_path / "tiktoken")
     with caplog.at_level(logging.WARNING):

@@ -53,3 +53,19 @@ async def test_who_waits_may_be_cancelled(workshop):
         await waiting
     slow.set()
     assert await late == {b"1": Form("True")}
+
+
+async def test_one_request_has_half_of_the_threads():
+    many = Workshop(8)
+    together = threading.Barrier(4)
+    tasks = [Task(b"%d" % n, lambda: Form(str(together.wait(60) >= 0))) for n in range(8)]
+    assert set((await many.made(tasks, 60.0, lambda forms: None)).values()) == {Form("True")}
+    begun = set()
+    slow = threading.Event()
+    tasks = [
+        Task(b"%d" % n, lambda n=n: begun.add(n) or Form(str(slow.wait(60)))) for n in range(8)
+    ]
+    assert await many.made(tasks, 0.2, lambda forms: None) == {}
+    assert len(begun) == 4
+    slow.set()
+    many.close()
