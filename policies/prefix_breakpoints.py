@@ -19,14 +19,16 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import SHORTEST, Terms
 from policies.base.units import Size
 from policies.prefix.acceptance import Accepted, accepted
+from policies.prefix.account import Account
 from policies.prefix.affinity import cache_key, cache_salt, session_id
 from policies.prefix.boundaries import boundaries
 from policies.prefix.forest import Forest
 from policies.prefix.keys import Heading, Keys, headed
 from policies.prefix.marking import CannotPlace, Marking, inserted
-from policies.prefix.placing import Placement, Point, place, place_breakpoints
+from policies.prefix.placing import Placement, Point
 from policies.prefix.refused import Refused
-from policies.prefix.traffic import Traffic, Visit
+from policies.prefix.traffic import Shared, Traffic, Visit
+from policies.prefix.venture import Books, Sent, Venture, Weigher
 
 _LIFETIMES = {"anthropic_marks": 300.0, "openai_breakpoints": 1800.0}
 _LIFETIME = 600.0  # seconds, of rules that publish none
@@ -34,17 +36,19 @@ _MARKS = {
     "cache_control": b'"cache_control":{"type":"ephemeral"}',
     "prompt_cache_breakpoint": b'"prompt_cache_breakpoint":{"mode":"explicit"}',
 }
-_SLOTS = 4  # marks that Anthropic takes
 _EXPLICIT = "prompt_cache_options", b'{"mode":"explicit"}'
 _TRAFFIC = 16 * 1024  # bytes that one (tenant, route, model) may take with what it watches
+_ACCOUNTS = 16_384
+_SHORT_WAIT = 1.0  # seconds: who waits less long cannot count on another's reply
 
 
 class _Memo(msgspec.Struct, frozen=True, gc=False):
-    """From planning to settling: `cached` are numbers of the visit's boundaries."""
+    """From planning to settling."""
 
     traffic: Traffic
-    visit: Visit
-    cached: frozenset[int]
+    books: Books
+    sent: Sent
+    venture: Venture
 
 
 class _Prompt(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +82,9 @@ class Breakpoints(Base):
         self._forest = Forest(settings.memory * 3 // 4)
         self._most = max(1, settings.memory // 4 // _TRAFFIC)
         self._traffic: OrderedDict[tuple[str, str, str], Traffic] = OrderedDict()
+        self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()
+        self._all = Account()
+        self._shared = Shared()
         self._keys = Keys()
         self._refused = Refused()
 
@@ -127,20 +134,36 @@ class Breakpoints(Base):
         top, found = read
         traffic = self._of(call, terms)
         at = boundaries(found, turns=terms.rule != "anthropic_marks")
-        points, visit = traffic.survey(found, at, now)
+        points, visit = traffic.survey(found, at, now, waits=_waits(call))
         prompt = _Prompt(top, found, points, visit)
-        placed = self._placed(prompt, terms)
+        books = Books(self._account(call), self._all)
+        venture = Weigher(traffic, points, visit, terms, self._gain).decide(books)
+        placed = venture.placed
         if not (placed.implicit or takes.options):
             placed = Placement(placed.marks[-3:])  # the fourth is OpenAI's own
         try:
             body = _written(call, takes, prompt, placed)
         except CannotPlace:
             return Skip("cannot be marked with certainty")
-        memo = _Memo(traffic, visit, _cached(takes, prompt, placed))
+        cached = _cached(takes, prompt, placed)
+        memo = _Memo(traffic, books, Sent(visit, cached, placed.implicit, terms), venture)
+        traffic.depart(visit, writes=bool(cached) and max(cached) >= visit.head)
+        books.open(venture, now)
         if body is None:
             return Skip("nothing to mark", memo)
         why = f"{len(placed.marks)} marks"
         return Edit(body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
+
+    def _account(self, call: Call) -> Account:
+        """What is kept of many, since it is small; the longest unused is forgotten."""
+        key = (call.tenant, call.model)
+        found = self._accounts.get(key)
+        if found is None:
+            found = self._accounts[key] = Account()
+            if len(self._accounts) > _ACCOUNTS:
+                self._accounts.popitem(last=False)
+        self._accounts.move_to_end(key)
+        return found
 
     def _of(self, call: Call, terms: Terms) -> Traffic:
         """What was learnt of this traffic; of too many kinds, the longest unused is forgotten."""
@@ -149,30 +172,43 @@ class Breakpoints(Base):
         if found is None:
             lifetime = terms.lifetime or _LIFETIMES.get(terms.rule, _LIFETIME)
             told = terms.rule == "anthropic_marks"
-            found = Traffic(self._forest, "\0".join(key), lifetime, told=told)
+            found = Traffic(self._forest, "\0".join(key), lifetime, self._shared, told=told)
             self._traffic[key] = found
             if len(self._traffic) > self._most:
                 self._traffic.popitem(last=False)
         self._traffic.move_to_end(key)
         return found
 
-    def _placed(self, prompt: _Prompt, terms: Terms) -> Placement:
-        points, tail = prompt.points, prompt.visit.tail
-        if terms.rule == "openai_breakpoints":
-            last = points[tail] if tail >= 0 else None
-            return place_breakpoints(points, last, terms, self._gain)
-        return Placement(place(points, terms, self._gain, _SLOTS))
-
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn what was visited and what was cached, or that the upstream rejects the fields."""
+        memo = step.memo
+        if isinstance(memo, _Memo):
+            _learn(memo, outcome)
+        elif isinstance(memo, Heading) and not outcome.revoked:
+            self._keys.count(call, memo)
         if outcome.revoked:
             await self._refused.add(call, outcome.revoked, store)
-            return
-        memo = step.memo
-        if isinstance(memo, Heading):
-            self._keys.count(call, memo)
-        if isinstance(memo, _Memo) and 200 <= outcome.status < 300 and not outcome.collapsed:
-            memo.traffic.learn(memo.visit, memo.cached, outcome.usage)
+
+
+def _learn(memo: _Memo, outcome: Outcome) -> None:
+    """What came of a request that was followed."""
+    visit = memo.sent.visit
+    memo.traffic.land(visit)
+    done = 200 <= outcome.status < 300 and not (outcome.revoked or outcome.collapsed)
+    memo.books.close(memo.venture, done=done)
+    if not done:
+        return
+    memo.traffic.learn(visit, memo.sent.cached, outcome.usage)
+    if outcome.applied:
+        memo.books.book(memo.sent, outcome.usage, memo.traffic.lifetime)
+
+
+def _waits(call: Call) -> bool:
+    """Whether the request may be held while another writes what it would read."""
+    controls = call.controls
+    if controls.urgent or controls.bypasses("batch"):
+        return False
+    return controls.max_wait is None or controls.max_wait >= _SHORT_WAIT
 
 
 def _unset(takes: Accepted, top: Fields, found: Sequence[Block]) -> Accepted:

@@ -11,6 +11,7 @@ import msgspec
 from policies.base.body import Body
 
 Headers = tuple[tuple[bytes, bytes], ...]
+_URGENT = frozenset({"high", "critical"})  # of `x-penstock-priority`
 
 
 class Effect(StrEnum):
@@ -56,6 +57,11 @@ class Controls(msgspec.Struct, frozen=True, gc=False):
     session: str | None = None
     max_wait: float | None = None
     priority: str | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the request must never wait for another."""
+        return self.priority is not None and self.priority.lower() in _URGENT
 
     def bypasses(self, family: str) -> bool:
         """Whether policies of this family must leave the request alone."""

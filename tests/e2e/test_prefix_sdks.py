@@ -198,7 +198,10 @@ def test_each_turn_reads_the_turn_before(clients, dialect, model, stream):
         assert told.tokens == (None if stream else (total, total))
         grain = GRAIN.get(model, 1)
         # The blocks of vLLM hold the answer as well.
-        assert before // grain * grain <= read <= total
+        least = before // grain * grain
+        if dialect == "messages" and number == 1:
+            least -= 20  # the very first prompt may be written up to its question only
+        assert least <= read <= total
         assert (written > 0) == (grain == 1)
         before = total
 
