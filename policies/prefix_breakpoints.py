@@ -14,7 +14,7 @@ from policies.base.call import Call, Dialect, Effect, Headers
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
-from policies.base.prompt import Block, Fields, blocks, fields
+from policies.base.prompt import Block, Fields, blocks, fields, reading
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import SHORTEST, Terms
 from policies.base.units import Size
@@ -133,7 +133,7 @@ class Breakpoints(Base):
         """What depends on the traffic that the request is part of."""
         top, found = read
         traffic = self._of(call, terms)
-        at = boundaries(found, turns=terms.rule != "anthropic_marks")
+        at = boundaries(found, turns=terms.rule != "anthropic_marks", read=reading(call))
         points, visit = traffic.survey(found, at, now, waits=_waits(call))
         prompt = _Prompt(top, found, points, visit)
         books = Books(self._account(call), self._all)
@@ -245,7 +245,7 @@ def _written(call: Call, takes: Accepted, prompt: _Prompt, placed: Placement) ->
         kind = "input_text" if call.dialect is Dialect.RESPONSES else "text"
         numbers = [point.block for point in placed.marks]
         marking = Marking(kind, _MARKS[takes.mark], numbers)
-        return inserted(raw, marking.inserts(raw, prompt.top, prompt.found), more)
+        return inserted(raw, marking.inserts(raw, prompt.top, prompt.found, reading(call)), more)
     return inserted(raw, (), more) if more else None
 
 

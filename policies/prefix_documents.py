@@ -14,6 +14,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Entry, Store, View
+from policies.base.prompt import reading
 from policies.base.spans import Path
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration
@@ -166,16 +167,31 @@ class StableDocuments(Base):
             await store.put(memo.slot, kept, self.settings.ttl, call.model)
 
 
+class _Searched(msgspec.Struct, frozen=True, gc=False):
+    """Whether there may be documents in a body up to its byte `end`."""
+
+    end: int
+    hit: bool
+
+
 def _may_hold(call: Call) -> bool:
     """Whether it is worth while to look closer at what users say."""
-    listed = call.doc().get("input" if call.dialect is Dialect.RESPONSES else "messages")
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and each.get("role") == "user":
-            content = each.get("content")
-            text = content if isinstance(content, str) else str(content)
-            if "</document>" in text or "[2]" in text:
-                return True
-    return False
+    read, raw = reading(call), call.body.raw
+    if read is None:
+        return _looks(raw)
+    before = read.earlier.get(_Searched)
+    old = before if isinstance(before, _Searched) else _Searched(0, hit=False)
+    hit = old.hit or _looks(raw[max(0, old.end - _REACH) :])
+    read.notes[_Searched] = _Searched(len(read.text), hit=hit)
+    return hit
+
+
+_REACH = 16  # bytes: more than what is searched for has
+
+
+def _looks(raw: bytes) -> bool:
+    """What no document lacks: JSON may write a slash in another way, brackets and words not."""
+    return b"[2]" in raw or b"/document" in raw or b"u002Fdocument" in raw
 
 
 def _texts(found: Turns, index: int) -> list[tuple[int, str]]:

@@ -14,6 +14,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
+from policies.base.prompt import blocks
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import SHORTEST
 from policies.base.units import Duration, Size
@@ -34,6 +35,7 @@ _UNEDITED = "the conversation began unedited, or is not remembered"
 _RETRY = 60.0  # seconds within which the same opening again is the same request again
 _CALM = 1024  # scopes whose latest prompt is remembered, as a hash
 _NONE = Template((), b"")
+_READ = frozenset({"anthropic_marks", "openai_breakpoints"})
 _QUIET = "no line of the system prompt is known to change"
 _LARGEST = 65536  # bytes of what is remembered of one conversation
 
@@ -206,8 +208,11 @@ class VolatileLines(Base):
 
 def _prompt(call: Call, view: View) -> System | str:
     """The system prompt; or why there is nothing to look at."""
-    if len(call.body.raw) < SHORTEST * view.terms(call).minimum:
+    terms = view.terms(call)
+    if len(call.body.raw) < SHORTEST * terms.minimum:
         return "too short to be cached"
+    if terms.rule in _READ:
+        blocks(call)  # they are wanted for the marks: what was read of the turn before saves time
     found = system(call) if call.dialect in _DIALECTS else None
     return "no system prompt" if found is None else found
 
