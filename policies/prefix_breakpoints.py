@@ -23,6 +23,7 @@ from policies.prefix.account import Account
 from policies.prefix.affinity import cache_key, cache_salt, session_id
 from policies.prefix.boundaries import boundaries
 from policies.prefix.forest import Forest
+from policies.prefix.instructions import as_item
 from policies.prefix.keys import Heading, Keys, headed
 from policies.prefix.marking import CannotPlace, Marking, inserted
 from policies.prefix.placing import Placement, Point
@@ -62,7 +63,7 @@ class _Prompt(msgspec.Struct, frozen=True, gc=False):
 
 @policy("prefix.breakpoints")
 class Breakpoints(Base):
-    """Sets cache marks, keys and affinity headers where the client has set none of that sort.
+    """Sets cache marks, keys and affinity headers where the client has set none of them.
 
     Learns from the traffic of each (tenant, route, model), of which it keeps digests only,
     what is read again within the cache's lifetime. Nothing that the model sees changes: a text
@@ -96,16 +97,15 @@ class Breakpoints(Base):
             return Skip("no cache fields for this upstream")
         if takes.key and not takes.mark:
             return await self._keyed(call, takes, terms, view)
-        top, found = fields(call), blocks(call)
-        if top is None or found is None:
-            return Skip("unknown shape")
+        why = _closed(call)
+        if why:
+            return Skip(why)
         takes = takes.without(await self._refused.fields(call, view.store, view.now))
-        takes = _unset(takes, top, found)
         if takes.mark:
-            return self._followed(call, takes, terms, (top, found), view.now)
+            return self._followed(call, takes, terms, view.now)
         if takes.key:
             return await self._keyed(call, takes, terms, view)
-        return _named(call, takes, found)
+        return _named(call, takes, blocks(call) or ())
 
     async def _keyed(self, call: Call, takes: Accepted, terms: Terms, view: View) -> Step:
         """A key is all that the upstream takes: the prompt need not be read to its end."""
@@ -122,16 +122,12 @@ class Breakpoints(Base):
         body = inserted(call.body.raw, (), {takes.key: f'"{key}"'.encode()})
         return Edit(body, Effect.EXACT, "affinity", memo=heading, revocable=takes.fields)
 
-    def _followed(
-        self,
-        call: Call,
-        takes: Accepted,
-        terms: Terms,
-        read: tuple[Fields, Sequence[Block]],
-        now: float,
-    ) -> Step:
+    def _followed(self, asked: Call, takes: Accepted, terms: Terms, now: float) -> Step:
         """What depends on the traffic that the request is part of."""
-        top, found = read
+        call = as_item(asked, terms) if takes.mark == "prompt_cache_breakpoint" else asked
+        top, found = fields(call), blocks(call)
+        if top is None or found is None:
+            return Skip("unknown shape")
         traffic = self._of(call, terms)
         at = boundaries(found, turns=terms.rule != "anthropic_marks", read=reading(call))
         points, visit = traffic.survey(found, at, now, waits=_waits(call))
@@ -149,10 +145,10 @@ class Breakpoints(Base):
         memo = _Memo(traffic, books, Sent(visit, cached, placed.implicit, terms), venture)
         traffic.depart(visit, writes=bool(cached) and max(cached) >= visit.head)
         books.open(venture, now)
-        if body is None:
+        if body is None and call is asked:
             return Skip("nothing to mark", memo)
         why = f"{len(placed.marks)} marks"
-        return Edit(body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
+        return Edit(body or call.body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
 
     def _account(self, call: Call) -> Account:
         """What is kept of many, since it is small; the longest unused is forgotten."""
@@ -211,19 +207,25 @@ def _waits(call: Call) -> bool:
     return controls.max_wait is None or controls.max_wait >= _SHORT_WAIT
 
 
-def _unset(takes: Accepted, top: Fields, found: Sequence[Block]) -> Accepted:
-    """Less those of whose sort the client has set one."""
-    own = {name for name in ("prompt_cache_key", "cache_salt") if top.has(name)}
-    options = ("cache_control", "prompt_cache_options", "prompt_cache_retention")
-    if any(map(top.has, options)) or any(block.marked for block in found):
-        own.add(takes.mark)
-    return takes.without(own)
+def _closed(call: Call) -> str:
+    """Why nothing of ours is added: the client sees to its caching itself, if only in part."""
+    top, found = fields(call), blocks(call)
+    if top is None or found is None:
+        return "unknown shape"
+    own = any(map(top.has, _OWN)) or any(block.marked for block in found)
+    return "set by the client" if own else ""
+
+
+_OWN = (
+    *("cache_control", "cache_salt", "prompt_cache_key", "prompt_cache_options"),
+    "prompt_cache_retention",
+)
 
 
 def _named(call: Call, takes: Accepted, found: Sequence[Block]) -> Step:
     """What needs no knowledge of traffic: a salt, or a session's name."""
     if takes == Accepted():
-        return Skip("set by the client, or refused by the upstream")
+        return Skip("refused by the upstream")
     more = {takes.salt: f'"{cache_salt(call.tenant)}"'.encode()} if takes.salt else {}
     body = inserted(call.body.raw, (), more) if more else call.body
     headers = _headers(call, takes, found)

@@ -157,6 +157,78 @@ async def test_marks_on_responses_stand_on_texts():
     assert part["prompt_cache_breakpoint"] == {"mode": "explicit"}
 
 
+async def test_instructions_carry_a_mark_as_the_first_item():
+    policy = ours()
+    said = [{"role": "user", "content": "Hi"}]
+    for more in ([], [{"role": "assistant", "content": "Ho"}, {"role": "user", "content": "So?"}]):
+        asks = {"instructions": LONG, "input": [*said, *more], "tools": TOOLS, "store": False}
+        made = doc(await answered(policy, call(asks, dialect=Dialect.RESPONSES), GPT))
+        [part] = made["input"][0]["content"]
+        assert (made["instructions"], made["input"][0]["role"]) == (None, "developer")
+        assert part.pop("prompt_cache_breakpoint") == {"mode": "explicit"}
+        assert part == {"type": "input_text", "text": LONG}
+        assert len(made["input"]) == 2 + len(more)
+    one = {"instructions": LONG, "input": "Hi", "tools": TOOLS, "store": False}
+    made = doc(await asked(policy, call(one, dialect=Dialect.RESPONSES), GPT))
+    assert [it["role"] for it in made["input"]] == ["developer", "user"]
+    assert made["input"][1]["content"] in ("Hi", [{"type": "input_text", "text": "Hi"}])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"instructions": "Be brief."},
+        {"instructions": LONG, "store": True},
+        {"instructions": LONG, "store": None},  # as if it were true
+        {"instructions": LONG, "previous_response_id": "r1"},
+        {"instructions": LONG, "conversation": {"id": "c"}},
+        {"instructions": LONG, "prompt": {"id": "p"}},
+        {"instructions": LONG, "prompt_cache_key": "mine"},
+    ],
+)
+async def test_other_instructions_stay_where_they_are(more):
+    asks = {"input": [{"role": "user", "content": "Hi"}], "store": False, **more}
+    one = call(asks, dialect=Dialect.RESPONSES)
+    step = await asked(ours(), one, GPT)
+    made = doc(step) if isinstance(step, Edit) else json.loads(one.body.raw)
+    assert made["instructions"] == more["instructions"]
+
+
+NESTED = {"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "document", "source": {"type": "content", "content": [NESTED]}},
+        {"type": "search_result", "source": "s", "title": "t", "content": [NESTED]},
+        {"type": "tool_result", "tool_use_id": "1", "content": [NESTED]},
+    ],
+)
+async def test_marks_within_parts_are_the_clients_too(part):
+    body = {"system": LONG, "tools": TOOLS, "messages": [{"role": "user", "content": [part]}]}
+    marked_by_client = call(body, dialect=Dialect.MESSAGES)
+    assert (await asked(ours(), marked_by_client, CLAUDE)).why == "set by the client"
+    bare = json.loads(
+        marked_by_client.body.raw.replace(b', "cache_control": {"type": "ephemeral"}', b"")
+    )
+    unmarked = call(bare, dialect=Dialect.MESSAGES)
+    assert isinstance(await asked(ours(), unmarked, CLAUDE), Edit)
+    chains = [[block.chain for block in blocks(it)] for it in (marked_by_client, unmarked)]
+    assert chains[0] == chains[1]
+
+
+async def test_marks_on_tool_calls_are_the_clients_too():
+    calling = {"id": "1", "type": "function", "function": {"name": "a", "arguments": "{}"}}
+    talk = [*TALK[:2], {"role": "assistant", "content": None, "tool_calls": [calling]}]
+    talk.append({"role": "tool", "tool_call_id": "1", "content": "So."})
+    plain = chat(json.loads(json.dumps(talk)))
+    calling["cache_control"] = {"type": "ephemeral"}
+    terms = at("openrouter.ai")
+    assert (await asked(ours(), chat(talk), terms)).why == "set by the client"
+    assert [b.chain for b in blocks(chat(talk))] == [b.chain for b in blocks(plain)]
+
+
 @pytest.mark.parametrize(
     "own",
     [
@@ -164,6 +236,9 @@ async def test_marks_on_responses_stand_on_texts():
         {"prompt_cache_options": {"mode": "explicit"}},
         {"prompt_cache_options": None},
         {"prompt_cache_retention": "24h"},
+        {"prompt_cache_key": "mine"},
+        {"prompt_cache_key": None},
+        {"tools": [{"name": "a", "cache_control": {"type": "ephemeral"}}]},
         {
             "messages": [
                 {
@@ -177,24 +252,10 @@ async def test_marks_on_responses_stand_on_texts():
     ],
 )
 @pytest.mark.parametrize("terms", [CLAUDE, GPT], ids=["claude", "gpt"])
-async def test_who_marks_anything_gets_no_mark_of_ours(own, terms):
+async def test_who_sees_to_caching_alone_gets_nothing_of_ours(own, terms):
     terms = at("openrouter.ai") if terms is CLAUDE else terms
-    one = chat(tools=TOOLS, **({"messages": TALK} | own))
-    step = await asked(ours(), one, terms)
-    sent = json.loads(one.body.raw)
-    if terms is GPT:
-        made = doc(step)
-        assert made.pop("prompt_cache_key")
-        assert made == sent
-        assert step.body.raw.startswith(one.body.raw[:-1])
-    else:
-        assert isinstance(step, Skip)
-
-
-@pytest.mark.parametrize("key", ["mine", None])
-async def test_the_clients_key_is_kept(key):
-    one = chat(prompt_cache_key=key)
-    assert doc(await asked(ours(), one, GPT))["prompt_cache_key"] == key
+    one = chat(**({"messages": TALK, "tools": TOOLS} | own))
+    assert (await asked(ours(), one, terms)).why == "set by the client"
 
 
 async def key_of(policy, one, now=1e9, terms=GPT):
