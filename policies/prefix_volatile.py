@@ -20,6 +20,7 @@ from policies.base.terms import SHORTEST
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_outline import spliced
 from policies.prefix.volatile_alike import Alike
+from policies.prefix.volatile_clock import timed
 from policies.prefix.volatile_cost import Rates, lost, told
 from policies.prefix.volatile_fitness import unfit
 from policies.prefix.volatile_learner import Learner, Moved
@@ -96,7 +97,7 @@ class VolatileLines(Base):
         if calm is not None and calm.text == hash(prompt.texts):
             return Skip(_QUIET, calm)
         slot = _slot(call, prompt)
-        template = self._template(call, prompt, templates(await view.store.get(slot)))
+        template = self._template(call, prompt, templates(await view.store.get(slot)), view.now)
         if template is _NONE:
             return Skip(_QUIET, _Observed(prompt, slot, view.now))
         seen = _Observed(prompt, slot, view.now, template)
@@ -109,12 +110,15 @@ class VolatileLines(Base):
             return Skip(self._told(call, view, seen, found, state), seen)
         return self._moved(call, view, seen, found, state)
 
-    def _template(self, call: Call, prompt: System, known: tuple[Template, ...]) -> Template | None:
+    def _template(
+        self, call: Call, prompt: System, known: tuple[Template, ...], now: float
+    ) -> Template | None:
         """What moves out of the prompt: None where it is not known, `_NONE` where nothing is."""
         found = next((each for each in known if _fits(each, prompt)), None)
         if found is not None:
             return found
-        moved = self._alike.moved(_scope(call), prompt.lines())
+        lines = prompt.lines()
+        moved = self._alike.moved(_scope(call), lines) or timed(prompt.texts, lines, now)
         if moved:
             return Template(moved, digest(prompt.without([index for index, _, _ in moved])))
         return None if known else _NONE
