@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from math import ceil
 
@@ -34,7 +33,7 @@ class Account:
         self._direct = 0.0
         self._open = 0.0  # risks of requests that have not been answered
         self._latest = 0.0
-        self._unripe: deque[tuple[float, float]] = deque()
+        self._unripe: list[tuple[float, float]] = []  # when, and how much
 
     def covers(self, risk: float, now: float, shown: float = 0.0) -> bool:
         """Whether so much may be lost. `shown`: what the same guess would have saved lately."""
@@ -52,7 +51,7 @@ class Account:
         if now - self._latest > _FORGOTTEN:
             self._open = 0.0
         while self._unripe and self._unripe[0][0] <= now:
-            self.gained += self._unripe.popleft()[1]
+            self.gained += self._unripe.pop(0)[1]
         return self.gained - self._open
 
     def venture(self, risk: float, now: float) -> None:
