@@ -125,10 +125,13 @@ class Traffic:
             warm = max(warm, number if hot else -1)
             points.append(
                 Point(
-                    *(at.blocks[number], tokens[number], again, hot),
-                    blind=self._told and node is None and number == at.previous,
-                    head=block.place != "message",
-                    markable=block.markable,
+                    at.blocks[number],
+                    tokens[number],
+                    again,
+                    hot,
+                    self._told and node is None and number == at.previous,
+                    block.place != "message",
+                    block.markable,
                 )
             )
         points.reverse()
