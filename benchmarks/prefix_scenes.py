@@ -28,6 +28,10 @@ from proxy.simulation.exchange import EPOCH
 Doc = dict[str, Any]
 Change = Callable[[Doc, int], Doc]
 TAU, SWE, MINISWE = "tau_airline", "swe_agent", "miniswe"
+TOOL = {
+    "type": "function",
+    "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
+}
 GAP = 10.0  # seconds between the turns of a conversation
 _PASSAGES = 20
 _TRIES = 60  # documents that share a rare word with the question, looked at for BM25
