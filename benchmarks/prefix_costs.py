@@ -75,6 +75,7 @@ class _Desk:
         begun = time.perf_counter()
         plan = await self._engine.plan(call, self._pipeline)
         taken = time.perf_counter() - begun
+        await self._engine.sent(plan)
         usage = Usage(uncached=len(raw) // 4, output=50)
         await self._engine.settle(plan, self._pipeline, Outcome(200, "openai", usage=usage))
         return taken

@@ -1,5 +1,6 @@
 """Traces, and the same traces with what spoils prefixes in practice, as conversations to replay."""
 
+import datetime as dt
 import gzip
 import json
 import random
@@ -22,10 +23,15 @@ from proxy.replay.run import Comparison, Setup, compare, pipeline_of
 from proxy.replay.schedule import Pace
 from proxy.replay.talk import Talk, Target
 from proxy.replay.tally import Tally
+from proxy.simulation.exchange import EPOCH
 
 Doc = dict[str, Any]
 Change = Callable[[Doc, int], Doc]
 TAU, SWE, MINISWE = "tau_airline", "swe_agent", "miniswe"
+TOOL = {
+    "type": "function",
+    "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
+}
 GAP = 10.0  # seconds between the turns of a conversation
 _PASSAGES = 20
 _TRIES = 60  # documents that share a rare word with the question, looked at for BM25
@@ -66,11 +72,10 @@ def as_it_is(body: Doc, number: int) -> Doc:  # noqa: ARG001 - a `Change`
 
 
 def with_header(body: Doc, number: int) -> Doc:
-    """One line more in the system prompt, another in each request."""
+    """One line more in the system prompt, another in each request: its time and a name."""
     dice = random.Random(number)
     unique = uuid.UUID(int=dice.getrandbits(128), version=4)
-    seconds = number * int(GAP)
-    time = f"2026-11-20T{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
+    time = f"{dt.datetime.fromtimestamp(EPOCH + number * GAP, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     line = f"Current time: {time}, request {unique}\n"
     first, *rest = body["messages"]
     return {**body, "messages": [{**first, "content": line + first["content"]}, *rest]}

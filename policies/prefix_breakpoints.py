@@ -14,19 +14,22 @@ from policies.base.call import Call, Dialect, Effect, Headers
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
-from policies.base.prompt import Block, Fields, blocks, fields
+from policies.base.prompt import Block, Fields, blocks, fields, reading
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Size
 from policies.prefix.acceptance import Accepted, accepted
+from policies.prefix.account import Account
 from policies.prefix.affinity import cache_key, cache_salt, session_id
 from policies.prefix.boundaries import boundaries
 from policies.prefix.forest import Forest
+from policies.prefix.instructions import as_item
 from policies.prefix.keys import Heading, Keys, headed
 from policies.prefix.marking import CannotPlace, Marking, inserted
-from policies.prefix.placing import Placement, Point, place, place_breakpoints
+from policies.prefix.placing import Placement, Point
 from policies.prefix.refused import Refused
-from policies.prefix.traffic import Traffic, Visit
+from policies.prefix.traffic import Shared, Traffic, Visit
+from policies.prefix.venture import Books, Sent, Venture, Weigher
 
 _LIFETIMES = {"anthropic_marks": 300.0, "openai_breakpoints": 1800.0}
 _LIFETIME = 600.0  # seconds, of rules that publish none
@@ -34,17 +37,19 @@ _MARKS = {
     "cache_control": b'"cache_control":{"type":"ephemeral"}',
     "prompt_cache_breakpoint": b'"prompt_cache_breakpoint":{"mode":"explicit"}',
 }
-_SLOTS = 4  # marks that Anthropic takes
 _EXPLICIT = "prompt_cache_options", b'{"mode":"explicit"}'
 _TRAFFIC = 16 * 1024  # bytes that one (tenant, route, model) may take with what it watches
+_ACCOUNTS = 16_384
+_SHORT_WAIT = 1.0  # seconds: who waits less long cannot count on another's reply
 
 
 class _Memo(msgspec.Struct, frozen=True, gc=False):
-    """From planning to settling: `cached` are numbers of the visit's boundaries."""
+    """From planning to settling."""
 
     traffic: Traffic
-    visit: Visit
-    cached: frozenset[int]
+    books: Books
+    sent: Sent
+    venture: Venture
 
 
 class _Prompt(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +63,7 @@ class _Prompt(msgspec.Struct, frozen=True, gc=False):
 
 @policy("prefix.breakpoints")
 class Breakpoints(Base):
-    """Sets cache marks, keys and affinity headers where the client has set none of that sort.
+    """Sets cache marks, keys and affinity headers where the client has set none of them.
 
     Learns from the traffic of each (tenant, route, model), of which it keeps digests only,
     what is read again within the cache's lifetime. Nothing that the model sees changes: a text
@@ -78,6 +83,9 @@ class Breakpoints(Base):
         self._forest = Forest(settings.memory * 3 // 4)
         self._most = max(1, settings.memory // 4 // _TRAFFIC)
         self._traffic: OrderedDict[tuple[str, str, str], Traffic] = OrderedDict()
+        self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()
+        self._all = Account()
+        self._shared = Shared()
         self._keys = Keys()
         self._refused = Refused()
 
@@ -93,16 +101,15 @@ class Breakpoints(Base):
             return Skip("no cache fields for this upstream")
         if takes.key and not takes.mark:
             return await self._keyed(call, takes, view)
-        top, found = fields(call), blocks(call)
-        if top is None or found is None:
-            return Skip("unknown shape")
+        why = _closed(call)
+        if why:
+            return Skip(why)
         takes = takes.without(await self._refused.fields(call, view.store, view.now))
-        takes = _unset(takes, top, found)
         if takes.mark:
-            return self._followed(call, takes, terms, (top, found), view.now)
+            return self._followed(call, takes, terms, view.now)
         if takes.key:
             return await self._keyed(call, takes, view)
-        return _named(call, takes, found)
+        return _named(call, takes, blocks(call) or ())
 
     async def _keyed(self, call: Call, takes: Accepted, view: View) -> Step:
         """A key is all that the upstream takes: the prompt need not be read to its end."""
@@ -117,32 +124,44 @@ class Breakpoints(Base):
         body = inserted(call.body.raw, (), {takes.key: f'"{key}"'.encode()})
         return Edit(body, Effect.EXACT, "affinity", memo=heading, revocable=takes.fields)
 
-    def _followed(
-        self,
-        call: Call,
-        takes: Accepted,
-        terms: Terms,
-        read: tuple[Fields, Sequence[Block]],
-        now: float,
-    ) -> Step:
+    def _followed(self, asked: Call, takes: Accepted, terms: Terms, now: float) -> Step:
         """What depends on the traffic that the request is part of."""
-        top, found = read
+        call = as_item(asked, terms) if takes.mark == "prompt_cache_breakpoint" else asked
+        top, found = fields(call), blocks(call)
+        if top is None or found is None:
+            return Skip("unknown shape")
         traffic = self._of(call, terms)
-        at = boundaries(found, turns=terms.rule != "anthropic_marks")
-        points, visit = traffic.survey(found, at, now)
+        at = boundaries(found, turns=terms.rule != "anthropic_marks", read=reading(call))
+        points, visit = traffic.survey(found, at, now, waits=_waits(call))
         prompt = _Prompt(top, found, points, visit)
-        placed = self._placed(prompt, terms)
+        books = Books(self._account(call), self._all)
+        venture = Weigher(traffic, points, visit, terms, self._gain).decide(books)
+        placed = venture.placed
         if not (placed.implicit or takes.options):
             placed = Placement(placed.marks[-3:])  # the fourth is OpenAI's own
         try:
             body = _written(call, takes, prompt, placed)
         except CannotPlace:
             return Skip("cannot be marked with certainty")
-        memo = _Memo(traffic, visit, _cached(takes, prompt, placed))
-        if body is None:
+        cached = _cached(takes, prompt, placed)
+        memo = _Memo(traffic, books, Sent(visit, cached, placed.implicit, terms), venture)
+        traffic.depart(visit, writes=bool(cached) and max(cached) >= visit.head)
+        books.open(venture, now)
+        if body is None and call is asked:
             return Skip("nothing to mark", memo)
         why = f"{len(placed.marks)} marks"
-        return Edit(body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
+        return Edit(body or call.body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
+
+    def _account(self, call: Call) -> Account:
+        """What is kept of many, since it is small; the longest unused is forgotten."""
+        key = (call.tenant, call.model)
+        found = self._accounts.get(key)
+        if found is None:
+            found = self._accounts[key] = Account()
+            if len(self._accounts) > _ACCOUNTS:
+                self._accounts.popitem(last=False)
+        self._accounts.move_to_end(key)
+        return found
 
     def _of(self, call: Call, terms: Terms) -> Traffic:
         """What was learnt of this traffic; of too many kinds, the longest unused is forgotten."""
@@ -151,45 +170,64 @@ class Breakpoints(Base):
         if found is None:
             lifetime = terms.lifetime or _LIFETIMES.get(terms.rule, _LIFETIME)
             told = terms.rule == "anthropic_marks"
-            found = Traffic(self._forest, "\0".join(key), lifetime, told=told)
+            found = Traffic(self._forest, "\0".join(key), lifetime, self._shared, told=told)
             self._traffic[key] = found
             if len(self._traffic) > self._most:
                 self._traffic.popitem(last=False)
         self._traffic.move_to_end(key)
         return found
 
-    def _placed(self, prompt: _Prompt, terms: Terms) -> Placement:
-        points, tail = prompt.points, prompt.visit.tail
-        if terms.rule == "openai_breakpoints":
-            last = points[tail] if tail >= 0 else None
-            return place_breakpoints(points, last, terms, self._gain)
-        return Placement(place(points, terms, self._gain, _SLOTS))
-
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn what was visited and what was cached, or that the upstream rejects the fields."""
+        memo = step.memo
+        if isinstance(memo, _Memo):
+            _learn(memo, outcome)
+        elif isinstance(memo, Heading) and not outcome.revoked:
+            self._keys.count(call, memo)
         if outcome.revoked:
             await self._refused.add(call, outcome.revoked, store)
-            return
-        memo = step.memo
-        if isinstance(memo, Heading):
-            self._keys.count(call, memo)
-        if isinstance(memo, _Memo) and 200 <= outcome.status < 300 and not outcome.collapsed:
-            memo.traffic.learn(memo.visit, memo.cached, outcome.usage)
 
 
-def _unset(takes: Accepted, top: Fields, found: Sequence[Block]) -> Accepted:
-    """Less those of whose sort the client has set one."""
-    own = {name for name in ("prompt_cache_key", "cache_salt") if top.has(name)}
-    options = ("cache_control", "prompt_cache_options", "prompt_cache_retention")
-    if any(map(top.has, options)) or any(block.marked for block in found):
-        own.add(takes.mark)
-    return takes.without(own)
+def _learn(memo: _Memo, outcome: Outcome) -> None:
+    """What came of a request that was followed."""
+    visit = memo.sent.visit
+    memo.traffic.land(visit)
+    done = 200 <= outcome.status < 300 and not (outcome.revoked or outcome.collapsed)
+    memo.books.close(memo.venture, done=done)
+    if not done:
+        return
+    memo.traffic.learn(visit, memo.sent.cached, outcome.usage)
+    if outcome.applied:
+        memo.books.book(memo.sent, outcome.usage, memo.traffic.lifetime)
+
+
+def _waits(call: Call) -> bool:
+    """Whether the request may be held while another writes what it would read."""
+    controls = call.controls
+    if controls.urgent or controls.bypasses("batch"):
+        return False
+    return controls.max_wait is None or controls.max_wait >= _SHORT_WAIT
+
+
+def _closed(call: Call) -> str:
+    """Why nothing of ours is added: the client sees to its caching itself, if only in part."""
+    top, found = fields(call), blocks(call)
+    if top is None or found is None:
+        return "unknown shape"
+    own = any(map(top.has, _OWN)) or any(block.marked for block in found)
+    return "set by the client" if own else ""
+
+
+_OWN = (
+    *("cache_control", "cache_salt", "prompt_cache_key", "prompt_cache_options"),
+    "prompt_cache_retention",
+)
 
 
 def _named(call: Call, takes: Accepted, found: Sequence[Block]) -> Step:
     """What needs no knowledge of traffic: a salt, or a session's name."""
     if takes == Accepted():
-        return Skip("set by the client, or refused by the upstream")
+        return Skip("refused by the upstream")
     more = {takes.salt: f'"{cache_salt(call.tenant)}"'.encode()} if takes.salt else {}
     body = inserted(call.body.raw, (), more) if more else call.body
     headers = _headers(call, takes, found)
@@ -211,7 +249,7 @@ def _written(call: Call, takes: Accepted, prompt: _Prompt, placed: Placement) ->
         kind = "input_text" if call.dialect is Dialect.RESPONSES else "text"
         numbers = [point.block for point in placed.marks]
         marking = Marking(kind, _MARKS[takes.mark], numbers)
-        return inserted(raw, marking.inserts(raw, prompt.top, prompt.found), more)
+        return inserted(raw, marking.inserts(raw, prompt.top, prompt.found, reading(call)), more)
     return inserted(raw, (), more) if more else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
@@ -15,6 +16,7 @@ from policies.base.documents import Document, Style, documents
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Entry, Store, View
+from policies.base.prompt import reading
 from policies.base.spans import Path
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration
@@ -25,14 +27,14 @@ from policies.prefix.documents_blocks import (
     rearranged,
     repeated,
 )
+from policies.prefix.documents_order import NAME, chained, ordered, pays
 from policies.prefix.volatile_lines import placed
 from policies.prefix.volatile_turns import Turns, marked, turns
 
 _DIALECTS = (Dialect.CHAT, Dialect.MESSAGES, Dialect.RESPONSES)
 _UNEDITED = "the conversation began unedited, or is not remembered"
 _RETRY = 60.0  # seconds within which the same opening again is the same request again
-_NAME = 8  # bytes of a document's identity
-_MOST = 4096  # documents of which the order is kept
+_MOST = 4096  # beginnings of blocks of documents that are kept
 
 
 class State(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -43,12 +45,12 @@ class State(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class _Memo(msgspec.Struct, frozen=True):
-    """What `settle` keeps: the state of a turn, and the documents it brought."""
+    """What `settle` keeps: the state of a turn, and how its documents begin."""
 
     key: bytes
     state: State
     slot: bytes
-    names: tuple[bytes, ...]
+    chains: tuple[bytes, ...]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,11 +62,13 @@ _json = msgspec.json.Encoder().encode
 class StableDocuments(Base):
     """Reorders the documents of a delimited block in the last user message.
 
-    Those seen before come first, in the order in which they were first seen by this tenant,
-    route and model; new ones follow by rank. Their order of relevance is said behind the
-    block. A document whose text stands in an earlier user message becomes a pointer to it.
-    Tags, labels and attributes stay with their document, since answers cite them. A turn, once
-    sent, is sent the same way ever after; where that is not remembered, nothing is touched.
+    Those with which a block of this tenant, route and model has begun before come first, in
+    that order; the others follow by rank. Their order of relevance is said behind the block.
+    That is done only where what a cache reads for it costs more than these words: not where a
+    text is cached as a whole, as with marks, or nothing is. A document whose text stands in an
+    earlier user message becomes a pointer to it. Tags, labels and attributes stay with their
+    document, since answers cite them. A turn, once sent, is sent the same way ever after;
+    where that is not remembered, nothing is touched.
     """
 
     effect: ClassVar = Effect.REORDER
@@ -93,7 +97,7 @@ class StableDocuments(Base):
         body = self._edited(call, found, memo.state)
         if body is None:
             return Skip("a shape to leave alone")
-        return Edit(body, self.effect, "documents in the order first seen", memo=memo)
+        return Edit(body, self.effect, "documents in an order seen before", memo=memo)
 
     async def _memo(self, call: Call, found: Turns, view: View) -> _Memo | str:
         """How this turn is sent: as before where it was; or why it must stay as it is."""
@@ -115,11 +119,18 @@ class StableDocuments(Base):
             return _Memo(found.key, structs.replace(base, at=view.now), slot, ())
         part, text, docs = here
         earlier = "\0".join(text for index in users for _, text in _texts(found, index))
-        names = tuple(identity(text, each) for each in docs)
-        order = _ordered(names, _seen(await view.store.get(slot)))
+        seen = _seen(await view.store.get(slot))
+        names = [identity(text, each) for each in docs]
+        lead = _lead(found, text[: docs[0].start])
+        order, more, as_it_came = ordered(lead, names, seen)
+        saved = _size(docs, order[:more]) - _size(docs, range(as_it_came))
+        before = found.spans[found.last][0] + docs[0].start + _size(docs, range(as_it_came))
+        if not pays(before, saved, view.terms(call)):
+            order = tuple(range(len(docs)))
         new = Placement(found.last, part, order, repeated(text, docs, earlier))
         state = State(view.now, (*base.placements, new))
-        return _Memo(found.key, state, slot, names)
+        chains = chained(lead, [names[place] for place in order])
+        return _Memo(found.key, state, slot, tuple(chains))
 
     def _held(self, found: Turns, index: int) -> tuple[int, str, list[Document]] | None:
         """The part of a message that holds documents, if exactly one does."""
@@ -158,22 +169,37 @@ class StableDocuments(Base):
             return
         await store.put(memo.key, _encode(memo.state), self.settings.ttl, call.model)
         known = _seen(await store.get(memo.slot))
-        new = [name for name in dict.fromkeys(memo.names) if name not in known]
+        new = [name for name in dict.fromkeys(memo.chains) if name not in known]
         if new:
             kept = b"".join([*known, *new][-_MOST:])
             await store.put(memo.slot, kept, self.settings.ttl, call.model)
 
 
+class _Searched(msgspec.Struct, frozen=True, gc=False):
+    """Whether there may be documents in a body up to its byte `end`."""
+
+    end: int
+    hit: bool
+
+
 def _may_hold(call: Call) -> bool:
     """Whether it is worth while to look closer at what users say."""
-    listed = call.doc().get("input" if call.dialect is Dialect.RESPONSES else "messages")
-    for each in listed if isinstance(listed, list) else ():
-        if isinstance(each, dict) and each.get("role") == "user":
-            content = each.get("content")
-            text = content if isinstance(content, str) else str(content)
-            if "</document>" in text or "[2]" in text:
-                return True
-    return False
+    read, raw = reading(call), call.body.raw
+    if read is None:
+        return _looks(raw)
+    before = read.earlier.get(_Searched)
+    old = before if isinstance(before, _Searched) else _Searched(0, hit=False)
+    hit = old.hit or _looks(raw[max(0, old.end - _REACH) :])
+    read.notes[_Searched] = _Searched(len(read.text), hit=hit)
+    return hit
+
+
+_REACH = 16  # bytes: more than what is searched for has
+
+
+def _looks(raw: bytes) -> bool:
+    """What no document lacks: JSON may write a slash in another way, brackets and words not."""
+    return b"[2]" in raw or b"/document" in raw or b"u002Fdocument" in raw
 
 
 def _texts(found: Turns, index: int) -> list[tuple[int, str]]:
@@ -186,15 +212,23 @@ def _texts(found: Turns, index: int) -> list[tuple[int, str]]:
 
 
 def _seen(entry: Entry | None) -> dict[bytes, int]:
-    """Documents by identity, with their places in the order first seen."""
+    """How blocks of documents were seen to begin, with the order in which they were."""
     kept = entry.value if entry else b""
-    return {kept[at : at + _NAME]: at for at in range(0, len(kept), _NAME)}
+    return {kept[at : at + NAME]: at for at in range(0, len(kept), NAME)}
 
 
-def _ordered(names: tuple[bytes, ...], seen: dict[bytes, int]) -> tuple[int, ...]:
-    """Places of documents: those seen before, as first seen, then the others by rank."""
-    last = len(seen) * _NAME
-    return tuple(sorted(range(len(names)), key=lambda place: (seen.get(names[place], last), place)))
+def _lead(found: Turns, text: str) -> bytes:
+    """A digest of what stands before the documents of the last message."""
+    digest = sha256()
+    for raw in found.raws[: found.last]:
+        digest.update(raw + b"\0")
+    digest.update(text.encode())
+    return digest.digest()
+
+
+def _size(docs: Sequence[Document], places: Iterable[int]) -> int:
+    """Characters of the documents at these places."""
+    return sum(docs[place].end - docs[place].start for place in places)
 
 
 def _state(entry: Entry | None) -> State | None:

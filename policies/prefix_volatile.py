@@ -14,11 +14,13 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
+from policies.base.prompt import blocks
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_outline import spliced
 from policies.prefix.volatile_alike import Alike
+from policies.prefix.volatile_clock import timed
 from policies.prefix.volatile_cost import Rates, lost, told
 from policies.prefix.volatile_fitness import unfit
 from policies.prefix.volatile_learner import Learner, Moved
@@ -34,6 +36,7 @@ _UNEDITED = "the conversation began unedited, or is not remembered"
 _RETRY = 60.0  # seconds within which the same opening again is the same request again
 _CALM = 1024  # scopes whose latest prompt is remembered, as a hash
 _NONE = Template((), b"")
+_READ = frozenset({"anthropic_marks", "openai_breakpoints"})
 _QUIET = "no line of the system prompt is known to change"
 _LARGEST = 65536  # bytes of what is remembered of one conversation
 
@@ -91,14 +94,14 @@ class VolatileLines(Base):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where lines move; the `why` of either step says which change, at what cost."""
-        prompt = _prompt(call)
+        prompt = _prompt(call, view)
         if isinstance(prompt, str):
             return Skip(prompt)
         calm = self._calm.get(_scope(call))
         if calm is not None and calm.text == hash(prompt.texts):
             return Skip(_QUIET, calm)
         slot = _slot(call, prompt)
-        template = self._template(call, prompt, templates(await view.store.get(slot)))
+        template = self._template(call, prompt, templates(await view.store.get(slot)), view.now)
         if template is _NONE:
             return Skip(_QUIET, _Observed(prompt, slot, view.now))
         seen = _Observed(prompt, slot, view.now, template)
@@ -111,12 +114,15 @@ class VolatileLines(Base):
             return Skip(self._told(call, view, seen, found, state), seen)
         return self._moved(call, view, seen, found, state)
 
-    def _template(self, call: Call, prompt: System, known: tuple[Template, ...]) -> Template | None:
+    def _template(
+        self, call: Call, prompt: System, known: tuple[Template, ...], now: float
+    ) -> Template | None:
         """What moves out of the prompt: None where it is not known, `_NONE` where nothing is."""
         found = next((each for each in known if _fits(each, prompt)), None)
         if found is not None:
             return found
-        moved = self._alike.moved(_scope(call), prompt.lines())
+        lines = prompt.lines()
+        moved = self._alike.moved(_scope(call), lines) or timed(prompt.texts, lines, now)
         if moved:
             return Template(moved, digest(prompt.without([index for index, _, _ in moved])))
         return None if known else _NONE
@@ -208,8 +214,10 @@ class VolatileLines(Base):
         await store.put(seen.slot, encoded(kept), _TEMPLATE_TTL, call.model)
 
 
-def _prompt(call: Call) -> System | str:
+def _prompt(call: Call, view: View) -> System | str:
     """The system prompt; or why there is nothing to look at."""
+    if view.terms(call).rule in _READ:
+        blocks(call)  # they are wanted for the marks: what was read of the turn before saves time
     found = system(call) if call.dialect in _DIALECTS else None
     return "no system prompt" if found is None else found
 

@@ -25,6 +25,7 @@ By = Literal["policy", "model", "tenant", "day"]
 class Line(msgspec.Struct, frozen=True):
     """Sums over requests. Tokens are those billed upstream; `cached` are part of `tokens_in`.
 
+    `predicted`: what the providers' caches should have read, as far as that could be said.
     `usd_direct` is what the same requests would have cost without Penstock. Requests whose
     price is unknown count as `unpriced` and add nothing to any dollar sum.
     """
@@ -34,6 +35,7 @@ class Line(msgspec.Struct, frozen=True):
     hits: int
     tokens_in: int
     cached: int
+    predicted: int
     tokens_out: int
     tokens_saved: int
     usd: float
@@ -98,7 +100,7 @@ _PRICED = "usd IS NOT NULL AND usd_direct IS NOT NULL"
 _SUMS = f"""
   count(*),
   count(*) FILTER (WHERE cache IN ('HIT', 'SEMANTIC_HIT')),
-  total(uncached + read + write), total(read), total(output),
+  total(uncached + read + write), total(read), total(predicted_read), total(output),
   total(tokens_before - tokens_after),
   total(usd) FILTER (WHERE {_PRICED}), total(usd_direct) FILTER (WHERE {_PRICED}),
   count(*) FILTER (WHERE NOT ({_PRICED}))
@@ -127,7 +129,7 @@ def report(path: Path, by: By = "policy", since: float = 0.0) -> Report:
     Reads beside a running server. A ledger that is missing or empty gives a report with a
     note; raises `ValueError` for a file that is not one of ours.
     """
-    nothing = Report(by, since, _line("total", (0,) * 9), ())
+    nothing = Report(by, since, _line("total", (0,) * 10), ())
     if not path.exists():
         note = f"There is no ledger at {path} yet: it begins with the first request served."
         return msgspec.structs.replace(nothing, note=note)
@@ -163,10 +165,10 @@ def _sums(db: sqlite3.Connection, path: Path, by: By, since: float) -> Report:
 
 
 def _line(name: str, sums: Any) -> Line:
-    requests, hits, into, cached, out, saved, usd, direct, unpriced = sums
-    return Line(
-        name, requests, hits, int(into), int(cached), int(out), int(saved), usd, direct, unpriced
-    )
+    names = [each for each in Line.__struct_fields__ if each != "name"]
+    values = dict(zip(names, sums, strict=True))
+    counted = {key: int(it) for key, it in values.items() if not key.startswith("usd")}
+    return Line(name=name, **(values | counted))
 
 
 def show(found: Report, console: Console | None = None) -> None:
@@ -180,7 +182,16 @@ def show(found: Report, console: Console | None = None) -> None:
         return
     lines = [line for line in found.lines if isinstance(line, Line)]
     title = "Requests" if found.by == "policy" else f"Requests by {found.by}"
-    heads = ["", "requests", "hits", "tokens in", "cached", "tokens out", "tokens saved"]
+    heads = [
+        "",
+        "requests",
+        "hits",
+        "tokens in",
+        "cached",
+        "predicted",
+        "tokens out",
+        "tokens saved",
+    ]
     table = _table(title, [*heads, "USD", "direct", "saved", "%"])
     for line in [*lines, found.total]:
         table.add_row(_safe(line.name), *_cells(line))
@@ -208,10 +219,11 @@ def _table(title: str, heads: list[str]) -> Table:
 
 
 def _cells(line: Line) -> list[str]:
-    counts = [line.requests, line.hits, line.tokens_in, line.cached, line.tokens_out]
+    counts = [line.requests, line.hits, line.tokens_in, line.cached, line.predicted]
+    counts += [line.tokens_out, line.tokens_saved]
     dollars = [line.usd, line.usd_direct, line.usd_saved]
     return [
-        *(f"{count:,}" for count in [*counts, line.tokens_saved]),
+        *(f"{count:,}" for count in counts),
         *(f"{usd:,.4f}" for usd in dollars),
         f"{line.saved:.1f}",
     ]

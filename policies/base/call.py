@@ -12,6 +12,7 @@ from policies.base.body import Body
 from policies.base.local_tool import LocalTool
 
 Headers = tuple[tuple[bytes, bytes], ...]
+_URGENT = frozenset({"high", "critical"})  # of `x-penstock-priority`
 
 
 class Effect(StrEnum):
@@ -60,6 +61,11 @@ class Controls(msgspec.Struct, frozen=True, gc=False):
     session: str | None = None
     max_wait: float | None = None
     priority: str | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the request must never wait for another."""
+        return self.priority is not None and self.priority.lower() in _URGENT
 
     def bypasses(self, family: str) -> bool:
         """Whether policies of this family must leave the request alone."""

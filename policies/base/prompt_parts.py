@@ -166,8 +166,10 @@ def message(dialect: Dialect, raw: Raw) -> Sequence[Part]:
         raise Unknown
     for index, call in enumerate(calls):
         opening = () if parts else head
-        text = bytes(call)
-        parts.append(Part((*opening, b"call", text), ("tool_calls", index), len(text)))
+        pairs, own = _pairs(_object(call))
+        size = sum(map(len, pairs))
+        identity = (*opening, b"call", *pairs)
+        parts.append(Part(identity, ("tool_calls", index), size, marked=own))
     if not parts:
         parts.append(Part(head, (), sum(map(len, rest))))
     ends = role in (b'"user"', b'"tool"')
@@ -202,7 +204,11 @@ def _part(dialect: Dialect, head: tuple[bytes, ...], values: dict[str, Raw], pat
     takes = kind in _MARKABLE[dialect]
     if not takes and kind not in _BARE[dialect]:
         raise Unknown
-    nested = _unnest(values, "content") if kind == b'"tool_result"' else False
+    nested = _unnest(values, "content")
+    if bytes(values.get("source", b""))[:1] == b"{":
+        source = _object(values["source"])
+        nested = _unnest(source, "content") or nested
+        values["source"] = Raw(b"\1".join(_pairs(source)[0]))
     rest, marked = _pairs(values)
     text = bytes(values.get("text", b""))
     if kind in _TEXTS and len(rest) == 4 and text[:1] == b'"':
@@ -214,7 +220,7 @@ def _part(dialect: Dialect, head: tuple[bytes, ...], values: dict[str, Raw], pat
 
 
 def _unnest(values: dict[str, Raw], name: str) -> bool:
-    """Put the parts of a tool's result in a form without marks; whether there were any."""
+    """Put the parts that a part holds in a form without marks; whether there were any."""
     text = bytes(values.get(name, b""))
     if text[:1] != b"[":
         return False

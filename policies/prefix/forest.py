@@ -18,6 +18,7 @@ class Node(msgspec.Struct, gc=False):
     when the provider should hold an entry that ends here. `child` tells the next boundary of
     the last visit, `forks` that there was another. `rate`: visits in the last minute, decayed.
     `shards`: over how many keys its traffic was spread when it was first seen; 0: never was.
+    `ended`: when a request last ended here, or went on from one that had.
     """
 
     last: float = 0.0
@@ -27,6 +28,7 @@ class Node(msgspec.Struct, gc=False):
     rate: float = 0.0
     child: int = 0
     shards: int = 0
+    ended: float = 0.0
     forks: bool = False
     awaits: Hazard | None = None
 

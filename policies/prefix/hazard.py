@@ -21,10 +21,13 @@ class Hazard:
     known for that long before a lifetime has passed.
     """
 
-    __slots__ = ("_first", "_kept", "_likely", "_read")
+    __slots__ = ("_first", "_kept", "_likely", "_parent", "_read", "lost", "reread")
 
-    def __init__(self, likely: float) -> None:
-        """`likely`: the probability to start from."""
+    def __init__(self, likely: float, parent: Hazard | None = None) -> None:
+        """`likely`: the probability to start from; `parent`: learns of the same prompts."""
+        self.lost = 0.0  # a whole lifetime long
+        self.reread = 0.0
+        self._parent = parent
         self._kept = [0.0] * len(_AGES)
         self._read = [0.0] * len(_AGES)
         self._first = [0.0] * len(_AGES)
@@ -43,12 +46,26 @@ class Hazard:
         """A prompt went through an age unread."""
         self._kept[age] += 1.0
         self._weigh(age)
+        if age == len(_AGES) - 1:
+            self.lost += 1.0
+            self._fade()
+        if self._parent is not None:
+            self._parent.passed(age)
 
     def returned(self, part: float) -> None:
         """A prompt was read again after this part (0 to 1) of the lifetime."""
         age = next((age for age, limit in enumerate(_AGES) if part <= limit), len(_AGES) - 1)
         self._read[age] += 1.0
         self._weigh(age)
+        self.reread += 1.0
+        self._fade()
+        if self._parent is not None:
+            self._parent.returned(part)
+
+    def _fade(self) -> None:
+        if self.lost + self.reread > _MEMORY:
+            self.lost /= 2.0
+            self.reread /= 2.0
 
     def _weigh(self, age: int) -> None:
         kept, read = self._kept, self._read

@@ -10,9 +10,11 @@ import msgspec
 
 from policies.base.call import Call, Dialect
 from policies.base.fingerprint import FORM
+from policies.base.prompt_memo import Memo
 from policies.prefix.affinity import cache_key, shards
 
 _encode = msgspec.json.Encoder().encode
+_digests: Memo[int, bytes] = Memo(4096)
 _INSTRUCTING = ("system", "developer")
 _HEADS = 4096  # kinds of prompt whose rate is known
 _PERIOD = 600.0  # seconds over which a rate is taken
@@ -47,9 +49,19 @@ def headed(call: Call, now: float) -> Heading | None:
     shared = [doc.get("tools"), doc.get("instructions"), messages[:first]]
     try:
         own = call.controls.session or messages[first : first + 1]
-        return Heading(sha256(_encode(shared)).digest(), own, now)
+        return Heading(_digest(_encode(shared)), own, now)
     except (TypeError, ValueError, RecursionError):  # such as a lone surrogate
         return None
+
+
+def _digest(text: bytes) -> bytes:
+    """SHA-256, which workers and restarts agree on; of what came before, by a faster hash."""
+    key = hash(text)
+    found = _digests.get(key)
+    if found is None:
+        found = sha256(text).digest()
+        _digests.put(key, found)
+    return found
 
 
 def _instructs(message: Any) -> bool:

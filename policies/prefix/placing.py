@@ -90,6 +90,11 @@ def _best(free: Sequence[Point], chosen: Sequence[Point]) -> Point | None:
     return best
 
 
+def beside(points: Sequence[Point], tail: Point | None, terms: Terms, gain: float) -> Placement:
+    """Three marks besides OpenAI's own at the `tail`."""
+    return Placement(tuple(p for p in place(points, terms, gain, 4) if p is not tail)[-3:])
+
+
 def place_breakpoints(
     points: Sequence[Point], tail: Point | None, terms: Terms, gain: float
 ) -> Placement:
@@ -106,5 +111,5 @@ def place_breakpoints(
         or pays(tail.again, terms, gain)
         or (readable and not readable[-1].markable)
     ):
-        return Placement(tuple(p for p in place(points, terms, gain, 4) if p is not tail)[-3:])
+        return beside(points, tail, terms, gain)
     return Placement(place(points, terms, gain, 4), implicit=False)

@@ -11,6 +11,7 @@ from policies.base.prompt import Block
 from policies.base.usage import Usage
 from policies.prefix.affinity import shards
 from policies.prefix.boundaries import Boundaries
+from policies.prefix.flights import Flights
 from policies.prefix.forest import Forest, Node
 from policies.prefix.hazard import Hazard, Watch
 from policies.prefix.placing import Point
@@ -27,6 +28,7 @@ _FIRST_GUESS = {
     "next of a fork": 0.1,  # many go on from the same prompt, as from few-shot examples
 }
 _DIRECT = {"opening": 0.35}  # where providers write without being told, until it is seen to be lost
+_TOGETHER = 0.9  # that a head is read again which others are asking with right now
 _TRUST = 0.5  # of what should have been read: less is a miss
 _RATIO = (1.5, 12.0)  # bytes of JSON text per token, within reason
 
@@ -37,7 +39,8 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     `keys` of its boundaries, of which number `tail` is the request's end and `previous` that
     of the request before it (-1: none); `kind` of its tail; `tokens` at each; `now` in Unix
     seconds; `size` in bytes; `warm`: the number of the boundary it should read, or -1;
-    `shards`: over how many keys its kind of traffic is spread.
+    `shards`: over how many keys its kind of traffic is spread. Within the lifetime `seen`
+    tokens were asked before, and `lead` up to where an earlier request ended; `whole` are all.
     """
 
     keys: tuple[bytes, ...]
@@ -50,32 +53,58 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     size: int
     warm: int
     shards: int
+    seen: float
+    lead: float
+    whole: float
+
+
+class Shared:
+    """What all traffic of a provider's taught, by which new traffic is first judged."""
+
+    def __init__(self) -> None:
+        self._hazards: dict[tuple[str, bool], Hazard] = {}
+
+    def of(self, kind: str, *, told: bool) -> Hazard:
+        """See `Traffic` for `told`."""
+        found = self._hazards.get((kind, told))
+        if found is None:
+            guess = _FIRST_GUESS if told else _FIRST_GUESS | _DIRECT
+            found = self._hazards[kind, told] = Hazard(guess[kind])
+        return found
 
 
 class Traffic:
     """Learns from visits. All probabilities are those of a visit within `lifetime` seconds."""
 
-    def __init__(self, forest: Forest, whose: str, lifetime: float, *, told: bool) -> None:
-        """`told`: the provider writes nothing without a mark."""
+    def __init__(
+        self, forest: Forest, whose: str, lifetime: float, shared: Shared, *, told: bool
+    ) -> None:
+        """`told`: the provider writes nothing without a mark; `shared`: by all such traffic."""
+        self.flights = Flights()
         self._forest = forest
         self._told = told
-        self._guess = _FIRST_GUESS if told else _FIRST_GUESS | _DIRECT
+        self._shared = shared
         self._salt = sha256(whose.encode()).digest()[:8]
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._watch = Watch()
         self._hazards: dict[str, Hazard] = {}
         self._ratio = 4.0
 
     def survey(
-        self, found: Sequence[Block], at: Boundaries, now: float
+        self, found: Sequence[Block], at: Boundaries, now: float, *, waits: bool
     ) -> tuple[list[Point], Visit]:
-        """The boundaries as points, ascending, and what `learn` must be told afterwards."""
+        """The boundaries as points, ascending, and what `learn` must be told afterwards.
+
+        `waits`: the request may be held until one like it that is under way can be read.
+        """
         keys = [self._salt + found[block].chain for block in at.blocks]
         nodes = [self._forest.get(key) for key in keys]
         kind = self._kind(nodes, keys, at, now)
         tokens = [size / self._ratio for size in at.sizes]
         points: list[Point] = []
         again, warm = 0.0, -1
+        seen = lead = 0.0
+        joined = at.head >= 0 and self.flights.of(keys[at.head], now)
         for number in range(len(keys) - 1, -1, -1):
             node, block = nodes[number], found[at.blocks[number]]
             base = 0.0
@@ -85,26 +114,54 @@ class Traffic:
                 base = self._hazard("head").likely
             again = max(again, self._again(node, base, now))
             hot = node is not None and node.warm > now
+            known = node is not None and abs(now - node.last) <= self.lifetime
+            if number == at.head and joined and joined[0]:
+                again, known = max(again, _TOGETHER), True
+                hot = hot or (joined[1] and waits)
+            if known:
+                seen = max(seen, tokens[number] if block.markable else 0.0)
+            if node is not None and node.ended and abs(now - node.ended) <= self.lifetime:
+                lead = max(lead, tokens[number])
             warm = max(warm, number if hot else -1)
             points.append(
                 Point(
-                    *(at.blocks[number], tokens[number], again, hot),
-                    blind=self._told and node is None and number == at.previous,
-                    head=block.place != "message",
-                    markable=block.markable,
+                    at.blocks[number],
+                    tokens[number],
+                    again,
+                    hot,
+                    self._told and node is None and number == at.previous,
+                    block.place != "message",
+                    block.markable,
                 )
             )
         points.reverse()
         visit = Visit(
             *(tuple(keys), tuple(tokens), at.tail, at.previous, at.head),
             *(kind, now, at.total, warm, _shards(nodes, at.head)),
+            *(seen, lead, at.total / self._ratio),
         )
         return points, visit
+
+    def lost(self, visit: Visit) -> tuple[float, float]:
+        """Of prompts of the visit's kind: how many a lifetime left unread, how many not."""
+        hazard = self._hazard(visit.kind)
+        return hazard.lost, hazard.reread
+
+    def depart(self, visit: Visit, *, writes: bool) -> None:
+        """The visit is planned; `writes`: its head too."""
+        if visit.head >= 0:
+            self.flights.begin(visit.keys[visit.head], visit.now, writes=writes)
+
+    def land(self, visit: Visit) -> None:
+        """The upstream has answered, or will not."""
+        if visit.head >= 0:
+            self.flights.end(visit.keys[visit.head])
 
     def _hazard(self, kind: str) -> Hazard:
         found = self._hazards.get(kind)
         if found is None:
-            found = self._hazards[kind] = Hazard(self._guess[kind])
+            shared = self._shared.of(kind, told=self._told)
+            found = self._hazards[kind] = Hazard(shared.likely, shared)
         return found
 
     def _kind(
@@ -117,18 +174,18 @@ class Traffic:
             return "next of unknown"
         if before.forks or before.child not in (0, _short(keys[at.tail])):
             return "next of a fork"
-        return "next" if now - before.last <= self._lifetime else "next after a pause"
+        return "next" if now - before.last <= self.lifetime else "next after a pause"
 
     def _again(self, node: Node | None, base: float, now: float) -> float:
         """A boundary's own gaps, this one included; its kind counts as one of them."""
         if node is None:
             return base
-        short = node.short + (now - node.last <= self._lifetime)
+        short = node.short + (now - node.last <= self.lifetime)
         return (base + short) / (2.0 + node.gaps)
 
     def learn(self, visit: Visit, cached: Container[int], usage: Usage | None) -> None:
         """Count a visit that the upstream has answered, and was to cache up to these numbers."""
-        now, lifetime = visit.now, self._lifetime
+        now, lifetime = visit.now, self.lifetime
         self._watch.grow_older(now, lifetime)
         told = usage if usage is not None and not usage.estimated and usage.input else None
         if told is not None and visit.size:
@@ -147,6 +204,8 @@ class Traffic:
                 node.short = max(0.0, node.short - 1.0)
             if number in cached or (number == visit.warm and not missed):
                 node.warm = now + lifetime if kept else 0.0
+            if number == visit.tail or visit.tokens[number] == visit.lead:
+                node.ended = now
             if number == visit.head + 1:
                 node.shards = node.shards or visit.shards
             if number == visit.previous:

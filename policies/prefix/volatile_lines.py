@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from policies.base.call import Call, Dialect
+from policies.base.prompt import Reading, reading
 from policies.base.spans import Path
 from policies.prefix.canonical_outline import Span, is_text, items, members, outline
 
 _OPERATOR = frozenset({"system", "developer"})
 _json = msgspec.json.Encoder().encode
+_value = msgspec.json.Decoder().decode
 
 
 class System(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +75,27 @@ def digest(texts: Sequence[str]) -> bytes:
 
 def system(call: Call) -> System | None:
     """The system prompt; None where there is none, or its shape is not known."""
-    doc = call.doc()
+    read = reading(call) if call.body.blocks else None
+    if read is None:
+        return _system(call, call.doc())
+    found = read.earlier.get(System)
+    if not isinstance(found, System):
+        found = _system(call, _beginning(read))
+    read.notes[System] = found
+    return found
+
+
+def _beginning(read: Reading) -> dict[str, Any]:
+    """As much of a request as has a part in its system prompt."""
+    messages: list[Any] = []
+    for raw in read.top.messages or ():
+        messages.append(_value(raw))
+        if not isinstance(messages[-1], dict) or messages[-1].get("role") not in _OPERATOR:
+            break
+    return {"system": _value(read.top.system), "messages": messages}
+
+
+def _system(call: Call, doc: dict[str, Any]) -> System | None:
     found: list[tuple[Path, str]] = []
     name = {Dialect.MESSAGES: "system", Dialect.RESPONSES: "instructions"}.get(call.dialect)
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from policies.base.call import Call, Dialect
+from policies.base.prompt import Block, reading
 from policies.prefix.canonical_outline import Items, Span, is_text, members, outline
 
 # What clients send along with every turn of one conversation, and so tells two apart that
@@ -129,8 +130,20 @@ def _user(content: Any) -> str:
 
 def opens(call: Call) -> bool:
     """Whether no answer stands in the request yet."""
+    read = reading(call) if call.body.blocks else None
+    if read is not None:
+        if opens not in read.notes:
+            read.notes[opens] = read.earlier.get(opens) is not False and _asks(read.blocks)
+        return read.notes[opens] is True
     listed = call.doc().get("input" if call.dialect is Dialect.RESPONSES else "messages")
     return not isinstance(listed, list) or all(_kind(each) in "su" for each in listed)
+
+
+def _asks(found: Sequence[Block]) -> bool:
+    """Whether all messages behind the system's end a turn: an answer does not."""
+    said = [block for block in found if block.place == "message"]
+    ended = {block.index for block in said if block.turn_end}
+    return all(block.index in ended for block in said)
 
 
 def marked(doc: dict[str, Any]) -> bool:

@@ -91,7 +91,7 @@ class Monotone:
         sending = asked if untouched else _closed(edited)
         if not sending:
             return _UNREAD
-        last, sent = await self._before(original, asked, store)
+        last, sent = await self._before(original, asked, store, again=not untouched)
         if sent is None:
             return _STABLE
         if sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain:
@@ -121,9 +121,12 @@ class Monotone:
             await store.put(key, sent.encode(), KEPT, original.model)
 
     async def _before(
-        self, original: Call, asked: Sequence[Block], store: Reader
+        self, original: Call, asked: Sequence[Block], store: Reader, *, again: bool
     ) -> tuple[int, _Sent | None]:
-        """The latest turn that this one goes on from: the block it ended with, and itself."""
+        """The latest turn that this one goes on from: the block it ended with, and itself.
+
+        `again`: another worker may have had this very turn, and have sent it otherwise.
+        """
         here, known = -1, None
         whose = _whose(original)
         for at in _ends(asked):
@@ -131,7 +134,9 @@ class Monotone:
             if known is not None:
                 here = at
                 break
-        for at in _turns(asked, here):
+        last = len(asked) - 1
+        same = [last] if again and here < last else []
+        for at in (*same, *_turns(asked, here)):
             entry = await store.get(asked[at].chain + whose)
             elsewhere = _decoded(entry.value, entry.stored) if entry is not None else None
             if elsewhere is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from proxy.replay.talk import Malformed
 
 _MICROSECONDS, _MILLISECONDS = 1e14, 1e11  # Unix times from here on are not in seconds
+LATEST = 1e11  # seconds, in the year 5138: what is beyond is no time
 
 
 def seconds_of(doc: dict[str, Any]) -> float | None:
@@ -26,6 +27,8 @@ def seconds_of(doc: dict[str, Any]) -> float | None:
             raise Malformed("the time is not ISO 8601") from None
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise Malformed("the time is neither a number nor text")
+    if abs(value) >= LATEST * 1e6:
+        raise Malformed("the time is thousands of years away")
     if abs(value) >= _MICROSECONDS:
         return value / 1e6
     return value / 1e3 if abs(value) >= _MILLISECONDS else float(value)

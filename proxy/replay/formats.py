@@ -17,7 +17,7 @@ import msgspec
 
 from policies.base.call import Dialect
 from proxy.replay import claude
-from proxy.replay.fields import answer_of, seconds_of, session_of
+from proxy.replay.fields import LATEST, answer_of, seconds_of, session_of
 from proxy.replay.talk import Malformed, Request, Talk, Target
 
 GRAIN = 512  # tokens of one hashed block: Mooncake's traces
@@ -175,4 +175,6 @@ def _at(doc: dict[str, Any], unit: float) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed("timestamp is not a number")
+    if not abs(value) < LATEST / unit:
+        raise Malformed("the time is thousands of years away")
     return value * unit

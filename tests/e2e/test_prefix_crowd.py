@@ -98,14 +98,16 @@ def test_one_writes_and_the_others_read(crowd, dialect, model, more):
 @pytest.mark.parametrize("priority", ["critical", "high"])
 @pytest.mark.parametrize(("dialect", "model", "more"), FANS, ids=FAN_IDS)
 def test_nobody_waits_whose_priority_is_high(crowd, dialect, model, more, priority):
-    found = crowd(dialect, model, {"x-penstock-priority": priority}, **more)
-    assert split(found) == (MANY, 0)
+    written, read = split(crowd(dialect, model, {"x-penstock-priority": priority}, **more))
+    assert read == 0
+    assert written <= 3 if "tools" in more else written == MANY  # without a mark, none is written
 
 
 def test_nobody_waits_longer_than_it_says(crowd):
     dialect, model, more = FANS[0]
-    found = crowd(dialect, model, {"x-penstock-max-wait": "10ms"}, **more)
-    assert split(found) == (MANY, 0)
+    written, read = split(crowd(dialect, model, {"x-penstock-max-wait": "10ms"}, **more))
+    assert read == 0
+    assert 1 <= written <= 3
 
 
 def test_nobody_waits_where_prefix_is_bypassed(crowd):
@@ -120,7 +122,9 @@ def test_nobody_waits_where_writes_are_not_billed(crowd):
     assert [read for read, _ in found] == [0] * MANY
 
 
-def test_instructions_alone_are_marked_once_they_have_recurred(crowd):
-    """Until then a mark might not pay: the first crowd costs what it costs without Penstock."""
-    assert split(crowd("messages", "claude-sonnet-5")) == (0, 0)
-    assert split(crowd("messages", "claude-sonnet-5", max_tokens=98)) == (1, MANY - 1)
+def test_instructions_alone_are_marked_from_the_second_request_of_a_crowd_on(crowd):
+    """A single one may be all there is; two at once are read again for certain."""
+    written, read = split(crowd("messages", "claude-sonnet-5"))
+    assert written == 1
+    assert read >= MANY - 2
+    assert split(crowd("messages", "claude-sonnet-5", max_tokens=98)) == (0, MANY)

@@ -130,6 +130,7 @@ class Responses(Chat):
         self.create = client.responses
         tool = {"type": "function", **function(opening), "strict": False}
         self.own = {"model": model, "instructions": opening + SYSTEM, "tools": [tool]}
+        self.own["store"] = False  # instructions may then stand as an item
         self.turns = []
 
     def ask(self, text, *, stream):
@@ -198,9 +199,21 @@ def test_each_turn_reads_the_turn_before(clients, dialect, model, stream):
         assert told.tokens == (None if stream else (total, total))
         grain = GRAIN.get(model, 1)
         # The blocks of vLLM hold the answer as well.
-        assert before // grain * grain <= read <= total
+        least = before // grain * grain
+        if dialect == "messages" and number == 1:
+            least -= 20  # the very first prompt may be written up to its question only
+        assert least <= read <= total
         assert (written > 0) == (grain == 1)
         before = total
+
+
+def told_in_place(doc):
+    """Instructions back where they came from: as the first item they can carry a mark."""
+    if "instructions" in doc and doc["instructions"] is None:
+        first, *rest = doc["input"]
+        assert (first["type"], first["role"]) == ("message", "developer")
+        doc |= {"instructions": first["content"], "input": rest}
+    return doc
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
@@ -221,7 +234,7 @@ def test_what_is_forwarded_is_what_the_sdk_could_have_sent(
         assert parsed(talk.params, doc) == doc
         keys.add(doc.pop("prompt_cache_key", salt))
         doc.pop("prompt_cache_options", None)
-        assert unmarked(doc) == unmarked(talk.sent())
+        assert told_in_place(unmarked(doc)) == unmarked(talk.sent())
     assert len(keys) == 1
     assert (keys == {None}) == (dialect == "messages")
     marks = upstream.bodies[-1].count(b'"type":"ephemeral"') + upstream.bodies[-1].count(

@@ -76,18 +76,20 @@ def at(host, terms=CLAUDE):
     return replace(terms, backend="http", host=host)
 
 
-async def test_a_conversation_is_marked_at_its_head_and_its_tail_from_the_start():
+async def test_the_first_prompt_with_tools_is_marked_up_to_what_it_may_share():
     step = await asked(ours(), chat(TALK[:2], tools=TOOLS), at("openrouter.ai"))
     assert isinstance(step, Edit)
     assert step.effect is Effect.EXACT
-    assert marked(step) == [0, 1]
+    assert marked(step) == [0]
     assert step.revocable == ("cache_control",)
 
 
 async def test_the_next_turn_marks_where_the_last_one_ended():
     policy, terms = ours(), at("openrouter.ai")
     await answered(policy, chat(TALK[:2], tools=TOOLS), terms)
-    assert marked(await asked(policy, chat(tools=TOOLS), terms, 1e9 + 5)) == [0, 1, 3]
+    assert marked(await answered(policy, chat(tools=TOOLS), terms, 1e9 + 5)) == [0, 3]
+    longer = [*TALK, {"role": "assistant", "content": "Ho"}, {"role": "user", "content": "So?"}]
+    assert marked(await asked(policy, chat(longer, tools=TOOLS), terms, 1e9 + 9)) == [0, 3, 5]
 
 
 async def test_another_process_marks_it_too():
@@ -103,7 +105,7 @@ async def test_anthropics_own_dialect_marks_tools_and_system():
     one = call(body, dialect=Dialect.MESSAGES)
     made = doc(await asked(ours(), one, CLAUDE))
     assert "cache_control" in made["system"][0]
-    assert "cache_control" in made["messages"][0]["content"][0]
+    assert isinstance(made["messages"][0]["content"], list)
     assert json.dumps(made).count("cache_control") <= 4
 
 
@@ -155,6 +157,78 @@ async def test_marks_on_responses_stand_on_texts():
     assert part["prompt_cache_breakpoint"] == {"mode": "explicit"}
 
 
+async def test_instructions_carry_a_mark_as_the_first_item():
+    policy = ours()
+    said = [{"role": "user", "content": "Hi"}]
+    for more in ([], [{"role": "assistant", "content": "Ho"}, {"role": "user", "content": "So?"}]):
+        asks = {"instructions": LONG, "input": [*said, *more], "tools": TOOLS, "store": False}
+        made = doc(await answered(policy, call(asks, dialect=Dialect.RESPONSES), GPT))
+        [part] = made["input"][0]["content"]
+        assert (made["instructions"], made["input"][0]["role"]) == (None, "developer")
+        assert part.pop("prompt_cache_breakpoint") == {"mode": "explicit"}
+        assert part == {"type": "input_text", "text": LONG}
+        assert len(made["input"]) == 2 + len(more)
+    one = {"instructions": LONG, "input": "Hi", "tools": TOOLS, "store": False}
+    made = doc(await asked(policy, call(one, dialect=Dialect.RESPONSES), GPT))
+    assert [it["role"] for it in made["input"]] == ["developer", "user"]
+    assert made["input"][1]["content"] in ("Hi", [{"type": "input_text", "text": "Hi"}])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"instructions": "Be brief."},
+        {"instructions": LONG, "store": True},
+        {"instructions": LONG, "store": None},  # as if it were true
+        {"instructions": LONG, "previous_response_id": "r1"},
+        {"instructions": LONG, "conversation": {"id": "c"}},
+        {"instructions": LONG, "prompt": {"id": "p"}},
+        {"instructions": LONG, "prompt_cache_key": "mine"},
+    ],
+)
+async def test_other_instructions_stay_where_they_are(more):
+    asks = {"input": [{"role": "user", "content": "Hi"}], "store": False, **more}
+    one = call(asks, dialect=Dialect.RESPONSES)
+    step = await asked(ours(), one, GPT)
+    made = doc(step) if isinstance(step, Edit) else json.loads(one.body.raw)
+    assert made["instructions"] == more["instructions"]
+
+
+NESTED = {"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "document", "source": {"type": "content", "content": [NESTED]}},
+        {"type": "search_result", "source": "s", "title": "t", "content": [NESTED]},
+        {"type": "tool_result", "tool_use_id": "1", "content": [NESTED]},
+    ],
+)
+async def test_marks_within_parts_are_the_clients_too(part):
+    body = {"system": LONG, "tools": TOOLS, "messages": [{"role": "user", "content": [part]}]}
+    marked_by_client = call(body, dialect=Dialect.MESSAGES)
+    assert (await asked(ours(), marked_by_client, CLAUDE)).why == "set by the client"
+    bare = json.loads(
+        marked_by_client.body.raw.replace(b', "cache_control": {"type": "ephemeral"}', b"")
+    )
+    unmarked = call(bare, dialect=Dialect.MESSAGES)
+    assert isinstance(await asked(ours(), unmarked, CLAUDE), Edit)
+    chains = [[block.chain for block in blocks(it)] for it in (marked_by_client, unmarked)]
+    assert chains[0] == chains[1]
+
+
+async def test_marks_on_tool_calls_are_the_clients_too():
+    calling = {"id": "1", "type": "function", "function": {"name": "a", "arguments": "{}"}}
+    talk = [*TALK[:2], {"role": "assistant", "content": None, "tool_calls": [calling]}]
+    talk.append({"role": "tool", "tool_call_id": "1", "content": "So."})
+    plain = chat(json.loads(json.dumps(talk)))
+    calling["cache_control"] = {"type": "ephemeral"}
+    terms = at("openrouter.ai")
+    assert (await asked(ours(), chat(talk), terms)).why == "set by the client"
+    assert [b.chain for b in blocks(chat(talk))] == [b.chain for b in blocks(plain)]
+
+
 @pytest.mark.parametrize(
     "own",
     [
@@ -162,6 +236,9 @@ async def test_marks_on_responses_stand_on_texts():
         {"prompt_cache_options": {"mode": "explicit"}},
         {"prompt_cache_options": None},
         {"prompt_cache_retention": "24h"},
+        {"prompt_cache_key": "mine"},
+        {"prompt_cache_key": None},
+        {"tools": [{"name": "a", "cache_control": {"type": "ephemeral"}}]},
         {
             "messages": [
                 {
@@ -175,24 +252,10 @@ async def test_marks_on_responses_stand_on_texts():
     ],
 )
 @pytest.mark.parametrize("terms", [CLAUDE, GPT], ids=["claude", "gpt"])
-async def test_who_marks_anything_gets_no_mark_of_ours(own, terms):
+async def test_who_sees_to_caching_alone_gets_nothing_of_ours(own, terms):
     terms = at("openrouter.ai") if terms is CLAUDE else terms
-    one = chat(tools=TOOLS, **({"messages": TALK} | own))
-    step = await asked(ours(), one, terms)
-    sent = json.loads(one.body.raw)
-    if terms is GPT:
-        made = doc(step)
-        assert made.pop("prompt_cache_key")
-        assert made == sent
-        assert step.body.raw.startswith(one.body.raw[:-1])
-    else:
-        assert isinstance(step, Skip)
-
-
-@pytest.mark.parametrize("key", ["mine", None])
-async def test_the_clients_key_is_kept(key):
-    one = chat(prompt_cache_key=key)
-    assert doc(await asked(ours(), one, GPT))["prompt_cache_key"] == key
+    one = chat(**({"messages": TALK, "tools": TOOLS} | own))
+    assert (await asked(ours(), one, terms)).why == "set by the client"
 
 
 async def key_of(policy, one, now=1e9, terms=GPT):
@@ -310,8 +373,122 @@ async def test_tenants_learn_nothing_from_each_other():
     once = [TALK[0], {"role": "user", "content": "1?"}]
     for number in range(3):
         await answered(policy, chat(once), terms, 1e9 + number)
-    assert marked(await asked(policy, chat(once, tenant="u"), terms, 1e9 + 4)) == []
+    other = [{"role": "system", "content": LONG + "No."}, once[1]]
+    known = await asked(policy, chat(once, tenant="u"), terms, 1e9 + 4)
+    unknown = await asked(policy, chat(other, tenant="v"), terms, 1e9 + 4)
+    assert marked(known) == marked(unknown)  # what is known of the first is not told
     assert marked(await asked(policy, chat(once), terms, 1e9 + 4)) != []
+
+
+async def asked_once(policy, terms, number, shift=0.0, **more):
+    """A prompt that stands alone, with tools; its bill where nothing can be read: 1 is direct's."""
+    said = [{"role": "user", "content": f"{number}? {LONG}"}]
+    return await answered(policy, chat(said, tools=LITTLE, **more), terms, 1e9 + shift)
+
+
+LITTLE = [{"type": "function", "function": {"name": "a", "description": "Does a."}}]
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.01, 5.0, 400.0])
+@pytest.mark.parametrize("tenants", [1, 7, 100])
+async def test_prompts_that_stand_alone_are_not_written_however_few_they_are(apart, tenants):
+    policy, terms = ours(), at("openrouter.ai")
+    for number in range(100):
+        tenant = f"t{number % tenants}"
+        step = await asked_once(policy, terms, number, apart * number, tenant=tenant)
+        assert marked(step) == []
+
+
+@pytest.mark.parametrize("count", [30, 300])
+async def test_heads_that_never_recur_are_written_once_at_most(count):
+    """By all tenants together, before anything is known."""
+    policy, terms = ours(), at("openrouter.ai")
+    written = 0
+    for number in range(count):
+        said = [{"role": "system", "content": f"{number} {LONG}"}, TALK[1]]
+        one = chat(said, tools=TOOLS, tenant=f"t{number}")
+        step = await asked(policy, one, terms, 1e9 + number)
+        tokens = len(one.body.raw) // 4
+        write = tokens if marked(step) else 0
+        usage = Usage(uncached=tokens - write, write=write, output=1)
+        await policy.settle(one, step, Outcome(200, "a", usage=usage), Shelf())
+        written += bool(write)
+    assert written <= 1
+
+
+async def test_a_mark_is_a_venture_that_the_balance_bounds():
+    """Two turns and no third, in as many conversations as there are: each second one is lost."""
+    policy, terms = ours(), at("openrouter.ai")
+    paid = total = 0.0
+    for number in range(60):
+        said = [{"role": "system", "content": f"{number} {LONG}"}, TALK[1]]
+        for turn in range(2):
+            one = chat(said, tools=LITTLE, tenant="t")
+            step = await asked(policy, one, terms, 1e9 + 600 * number + turn)
+            tokens = len(one.body.raw) // 4
+            write = tokens if marked(step) else 0  # and this provider never finds it again
+            usage = Usage(uncached=tokens - write, write=write, output=1)
+            await policy.settle(one, step, Outcome(200, "a", usage=usage), Shelf())
+            paid += tokens + 0.25 * write
+            total += tokens
+            said = [*said, *TALK[2:]]
+    assert paid < 1.02 * total
+
+
+async def test_a_new_tenants_traffic_is_judged_by_that_of_others():
+    policy, terms = ours(), at("openrouter.ai")
+    for number in range(20):  # instructions of one tenant's that are read again and again
+        said = [TALK[0], {"role": "user", "content": f"{number}?"}]
+        await answered(policy, chat(said), terms, 1e9 + number)
+    step = await asked(policy, chat([TALK[0], TALK[1]], tenant="new"), terms, 1e9 + 30)
+    assert marked(step) == [0]
+
+
+async def test_more_kinds_of_traffic_than_are_held_are_marked_all_the_same():
+    policy, terms = ours(memory="2MB"), at("openrouter.ai")
+    marks = 0
+    for turn in range(3):
+        for tenant in range(200):  # none of whom is remembered from one turn to the next
+            said = [{"role": "system", "content": f"{tenant} {LONG}"}]
+            said += [*TALK[1:3] * turn, TALK[1]]
+            one = chat(said, tools=LITTLE, tenant=f"t{tenant}")
+            step = await answered(policy, one, terms, 1e9 + 60 * turn + tenant / 10)
+            marks += turn > 0 and bool(marked(step))
+    assert len(policy._traffic) < 50
+    assert marks > 300
+
+
+async def test_openai_may_write_what_is_read_again_late():
+    """Conversations that go on after two minutes, of five that the provider keeps them."""
+    policy, terms = ours(), replace(GPT, lifetime=300.0)
+    turns = []
+    for number in range(20):
+        said = [{"role": "user", "content": f"{number} {LONG}"}]
+        turns.append((60.0 * number, said))
+        turns.append((60.0 * number + 120, [*said, *TALK[2:]]))
+    for now, said in sorted(turns, key=lambda turn: turn[0]):
+        step = await answered(policy, chat(said), terms, 1e9 + now)
+        assert len(said) > 1 or "prompt_cache_options" not in doc(step)
+
+
+async def test_a_request_that_comes_while_another_like_it_runs_is_marked():
+    policy, terms = ours(), at("openrouter.ai")
+    crowd = [chat([TALK[0], {"role": "user", "content": f"{n}?"}]) for n in range(5)]
+    steps = [await asked(policy, one, terms) for one in crowd]
+    assert [marked(step) for step in steps] == [[], [0], [0], [0], [0]]
+    for one, step in zip(crowd, steps, strict=True):
+        await policy.settle(one, step, Outcome(500, "a"), Shelf())
+    assert marked(await asked(policy, crowd[0], terms, 1e9 + 1)) == []
+
+
+async def test_of_a_crowd_that_does_not_wait_few_are_marked():
+    policy, terms = ours(), at("openrouter.ai")
+    urgent = Controls(priority="high")
+    crowd = [
+        chat([TALK[0], {"role": "user", "content": f"{n}?"}], controls=urgent) for n in range(20)
+    ]
+    steps = [await asked(policy, one, terms) for one in crowd]
+    assert sum(bool(marked(step)) for step in steps) <= 3
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,17 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
+from policies.base.terms import Terms
 from policies.prefix_documents import StableDocuments
+
+TERMS = Terms(rule="openai_steps", read=0.1)
 
 
 class Room:
     """A policy and its store; every request comes 100 seconds after the last."""
 
-    def __init__(self, kept=None, **settings):
+    def __init__(self, kept=None, terms=TERMS, **settings):
+        self.terms = terms
         self.policy = StableDocuments(StableDocuments.Settings(**settings))
         self.kept = {} if kept is None else kept
         self.now = 1e9
@@ -29,12 +33,12 @@ class Room:
         roles = ("user", "assistant")
         listed = [{"role": roles[i % 2], "content": text} for i, text in enumerate(turns)]
         one = call({"messages": listed, "input": listed}, **fields)
-        step = await self.policy.plan(one, View(self, self.now))
+        step = await self.policy.plan(one, View(self, self.now, lambda _: self.terms))
         await self.policy.settle(one, step, Outcome(200), self)
         return step
 
 
-def xml(*names, size=0):
+def xml(*names, size=350):
     inner = "\n".join(f'<document id="{it}">text of {it}{it * size}</document>' for it in names)
     return f"<documents>\n{inner}\n</documents>"
 
@@ -49,23 +53,25 @@ def places(text):
 
 async def test_documents_seen_before_come_first():
     room = Room()
-    assert isinstance(await room.send("one " + xml("a", "b", "c")), Skip)
-    step = await room.send("two " + xml("d", "c", "a"))
+    assert isinstance(await room.send("q " + xml("a", "b", "c")), Skip)
+    step = await room.send("q " + xml("d", "c", "a"))
     (text,) = texts(step)
-    assert places(text) == ["a", "c", "d"]
-    assert "the most relevant first, is: 3, 2, 1.]\n</documents>" in text
-    assert text.startswith("two <documents>")
+    assert places(text) == ["a", "d", "c"]
+    assert "the most relevant first, is: 2, 3, 1.]\n</documents>" in text
+    assert text.startswith("q <documents>")
+    (text,) = texts(await room.send("q " + xml("c", "d", "a")))
+    assert places(text) == ["a", "d", "c"]
 
 
 async def test_an_order_that_is_kept_needs_no_edit():
     room = Room()
-    for question in ("one ", "two "):
-        assert isinstance(await room.send(question + xml("a", "b")), Skip)
+    for question in ("One?", "Two?"):
+        assert isinstance(await room.send(xml("a", "b") + question), Skip)
 
 
 async def test_old_turns_keep_their_bytes_and_restarts_do_not_matter():
     room = Room()
-    await room.send("x " + xml("c", "b", "a"))
+    await room.send("q " + xml("b", "c", "a"))
     turns, before = ["q " + xml("a", "b")], []
     for number in range(4):
         after = texts(await room.send(*turns))
@@ -78,7 +84,7 @@ async def test_old_turns_keep_their_bytes_and_restarts_do_not_matter():
 
 async def test_a_turn_without_documents_still_repeats_the_ones_before():
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     before = texts(await room.send("q " + xml("a", "b")))
     after = texts(await room.send("q " + xml("a", "b"), "yes", "thanks"))
     assert after == [*before, "yes", "thanks"]
@@ -86,7 +92,7 @@ async def test_a_turn_without_documents_still_repeats_the_ones_before():
 
 async def test_what_is_not_remembered_is_left_alone():
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     step = await room.send("q " + xml("a", "b"), "yes", "more " + xml("a", "b"))
     assert isinstance(step, Skip)
     assert "began unedited" in step.why
@@ -122,16 +128,18 @@ async def test_a_single_document_may_become_a_pointer():
 @pytest.mark.parametrize("label", ["Document [{}] (Title: {})", "[{}] {}"])
 async def test_numbered_passages_keep_their_labels(label):
     def passages(*names):
-        return "\n\n".join(label.format(i, it) + " words" for i, it in enumerate(names, 1))
+        return "\n\n".join(label.format(i, it) + " words" * 80 for i, it in enumerate(names, 1))
 
     room = Room()
-    await room.send(passages("a", "b", "c") + "\n\nWhich?")
-    step = await room.send(passages("d", "b", "c") + "\n\nWhat?")
-    found = texts(step)[0].split("\n\n")
-    first, second, third = passages("d", "b", "c").split("\n\n")
-    assert found[:3] == [second, third, first]
-    assert "is: 3, 1, 2" in found[3]
-    assert found[4] == "What?"
+    first = passages("a", "b") + "\n\nWhich?"
+    await room.send(first)
+    step = await room.send(first, "a", passages("d", "b") + "\n\nWhat?")
+    found = texts(step)[2].split("\n\n")
+    one, two = passages("d", "b").split("\n\n")
+    assert found[0] == one
+    assert found[1].startswith(two[: two.index("]") + 1])
+    assert "[Given in full earlier" in found[1]
+    assert found[2] == "What?"
 
 
 @pytest.mark.parametrize(
@@ -150,13 +158,13 @@ async def test_numbered_passages_keep_their_labels(label):
 )
 async def test_what_is_not_one_clear_block_is_left_alone(text):
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     assert isinstance(await room.send(text), Skip)
 
 
 async def test_delimiters_are_chosen_by_setting():
     room = Room(delimiters=("numbered",))
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     assert isinstance(await room.send("q " + xml("a", "b")), Skip)
 
 
@@ -182,7 +190,7 @@ async def test_a_clients_marks_are_respected():
 
 async def test_tools_results_are_left_alone():
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     result = {"type": "tool_result", "tool_use_id": "1", "content": xml("a", "b")}
     step = await room.send("q", "call", [result], dialect=Dialect.MESSAGES)
     assert isinstance(step, Skip)
@@ -197,7 +205,7 @@ async def test_the_store_holds_no_text():
 
 async def test_damaged_memory_is_no_memory():
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send("q " + xml("b", "a"))
     await room.send("q " + xml("a", "b"))
     for key, entry in room.kept.items():
         room.kept[key] = Entry(entry.value[:-1], entry.stored, entry.expires)
@@ -206,10 +214,29 @@ async def test_damaged_memory_is_no_memory():
 
 async def test_the_rest_of_the_body_keeps_its_bytes():
     room = Room()
-    await room.send("x " + xml("b", "a"))
+    await room.send(xml("b", "a"))
     one = call({"messages": [{"role": "user", "content": xml("a", "b")}], "x": [1.50, "\u00e9"]})
-    step = await room.policy.plan(one, View(room, room.now))
+    step = await room.policy.plan(one, View(room, room.now, lambda _: TERMS))
     text = json.dumps(xml("a", "b")).encode()
     head, tail = one.body.raw.split(text)
     assert step.body.raw.startswith(head)
     assert step.body.raw.endswith(tail)
+
+
+@pytest.mark.parametrize(
+    ("terms", "before", "size"),
+    [
+        (Terms(), "q ", 350),
+        (Terms(rule="anthropic_marks", read=0.1, write=1.25, minimum=1024), "q ", 350),
+        (Terms(rule="openai_breakpoints", read=0.1, write=1.25, minimum=1024), "q ", 9000),
+        (Terms(rule="openai_steps", read=0.1, minimum=1024), "q ", 350),  # too short to be cached
+        (Terms(rule="openai_steps", read=0.9), "q ", 350),
+        (TERMS, None, 350),  # what stands before the documents differs
+        (TERMS, "q ", 20),  # a word on ranks costs more
+    ],
+)
+async def test_nothing_is_reordered_where_that_does_not_pay(terms, before, size):
+    room = Room(terms=terms)
+    for number, names in enumerate((("a", "b", "c"), ("c", "a", "b"), ("b", "a", "c"))):
+        lead = f"Question {number}: " if before is None else before
+        assert isinstance(await room.send(lead + xml(*names, size=size)), Skip)

@@ -2,6 +2,7 @@ import gzip
 import itertools
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -385,3 +386,34 @@ async def _reuse(rows, desk):
                 total += len(text)
                 hit += len(text) if known else 0
     return hit / total
+
+
+def clocked(desk, turns, label="Current time"):
+    """A request of `later` = 100 whose system prompt tells its time, and nobody else's."""
+    time = datetime.fromtimestamp(desk.now + 100, UTC).isoformat()
+    return desk.ask(turns, f"{label}: {time}, request {desk.now:.0f}", rest=f"Job {len(turns)}.")
+
+
+async def test_a_line_that_tells_the_time_moves_from_the_first_request_on():
+    desk = Desk()
+    first = await desk.send(clocked(desk, ["hi"]))
+    assert isinstance(first, Edit)
+    system, user = messages(first)
+    assert system["content"].split("\n")[1] == placeholder(1)
+    assert "request 18000000" in user["content"]
+
+
+async def test_its_next_turn_begins_with_what_was_sent_though_a_clock_is_off():
+    desk = Desk()
+    rest = "Obey."
+    told = [f"Now: {datetime.fromtimestamp(desk.now + n, UTC).isoformat()}" for n in (100, 9999)]
+    first = await desk.send(desk.ask(["hi"], told[0], rest=rest))
+    second = await desk.send(desk.ask(["hi", "ho", "so?"], told[1], rest=rest))
+    assert isinstance(first, Edit)
+    assert isinstance(second, Edit)
+    assert messages(second)[:2] == messages(first)
+
+
+async def test_what_looks_like_a_secret_stays_though_it_tells_the_time():
+    desk = Desk()
+    assert isinstance(await desk.send(clocked(desk, ["hi"], "Token issued")), Skip)

@@ -284,3 +284,10 @@ def test_every_shipped_entry_can_be_reached(table):
         if "[" not in pattern and table.of(pattern.replace("*", "")) is not price
     ]
     assert [name for name in hidden if not name.endswith("*")] == []
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-6-realtime", "gpt-6-audio-preview", "gpt-5-realtime-mini", "gpt-6-image"]
+)
+def test_models_of_other_endpoints_are_not_taken_for_chat_models(model):
+    assert Prices.load().of(model).rule == "none"

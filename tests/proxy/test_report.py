@@ -12,6 +12,7 @@ from rich.console import Console
 from policies.base.plan import Outcome
 from policies.base.step import Skip
 from policies.base.usage import Usage
+from proxy.entry import Missed, entry_of
 from proxy.ledger import VERSION, Ledger
 from proxy.prices import UNKNOWN
 from proxy.report import report, show
@@ -169,3 +170,18 @@ def test_zero_cost_is_no_division(books, path):
     books.record(an_entry(a_plan(MISS), Outcome(200, usage=Usage())))
     books.flush()
     assert report(path).total.saved == 0.0
+
+
+def test_what_caches_should_have_read_stands_beside_what_they_did(books, path):
+    told = Outcome(200, "openai", usage=USAGE)
+    for predicted in (500, None, 100):
+        missed = Missed(predicted, "")
+        books.record(entry_of(a_plan(MISS), told, PRICE, START, missed))
+    books.flush()
+    found = report(path, "model")
+    assert found.total.predicted == 600
+    assert [line.predicted for line in found.lines] == [600]
+    out = io.StringIO()
+    show(found, Console(file=out, width=200))
+    head = next(line for line in out.getvalue().splitlines() if "requests" in line)
+    assert head.index("cached") < head.index("predicted") < head.index("tokens out")

@@ -24,7 +24,6 @@ from policies.base.units import Duration
 from proxy.backends.wrap.entries import BYTES_PER_TOKEN, Prefix, matched, written
 
 RULES = frozenset({"anthropic_marks", "openai_breakpoints"})
-URGENT = frozenset({"high", "critical"})  # `x-penstock-priority` of calls that never wait
 
 _UNPUBLISHED = 300.0  # seconds that an entry is kept where the provider names no time
 _REMEMBERED = 16_384  # prefixes known to be warm
@@ -211,4 +210,4 @@ def _may_wait(call: Call) -> bool:
     controls = call.controls
     if controls.bypasses("prefix") or controls.bypasses("batch"):
         return False
-    return controls.priority is None or controls.priority.lower() not in URGENT
+    return not controls.urgent

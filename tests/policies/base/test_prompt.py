@@ -5,7 +5,7 @@ from backends import call
 
 from policies.base.body import Body
 from policies.base.call import Dialect
-from policies.base.prompt import blocks, fields, setup_digest
+from policies.base.prompt import blocks, fields
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 POINT = {"prompt_cache_breakpoint": {"mode": "explicit"}}
@@ -219,12 +219,6 @@ def test_fields_tell_null_from_absent():
     found = fields(call({"prompt_cache_key": None}))
     assert found.has("prompt_cache_key")
     assert not found.has("cache_salt")
-
-
-def test_the_setup_is_what_else_decides():
-    assert setup_digest(call({"tool_choice": "none"})) != setup_digest(call())
-    assert setup_digest(call({"temperature": 1})) == setup_digest(call())
-    assert setup_digest(call(body=Body(b"{"))) == b"\0" * 16
 
 
 @pytest.mark.parametrize("known", [0, 1, 2, 3])

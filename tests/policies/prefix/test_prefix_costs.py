@@ -170,9 +170,37 @@ def test_questions_that_never_recur_cost_no_more_than_direct(rule, apart):
     assert cost(events, rule, ours()) <= 1.01 * cost(events, rule, direct)
 
 
+TOOLS = [{"type": "function", "function": {"name": "a", "description": "Takes. " * 10}}]
+
+
+@pytest.mark.parametrize(("most", "apart"), [(5, 0.1), (100, 0.1), (100, 20.0), (600, 2.0)])
 @pytest.mark.parametrize("rule", RULES)
-def test_what_looks_like_agents_and_is_not_is_found_out(rule):
-    """Requests with tools are taken for agents, until none of them goes on."""
-    tools = [{"type": "function", "function": {"name": "a", "description": "Takes. " * 10}}]
-    events = list(questions(600, 2.0, tools=tools))
-    assert cost(events, rule, ours()) <= 1.03
+def test_what_looks_like_agents_and_is_not_costs_no_more_either(rule, most, apart):
+    events = list(questions(most, apart, tools=TOOLS))
+    assert cost(events, rule, ours()) <= cost(events, rule, direct)
+
+
+def test_openai_is_told_in_time_what_nobody_goes_on_from():
+    events = list(questions(600, 2.0, tools=TOOLS))
+    found = cost(events, "openai_breakpoints", ours())
+    assert found <= 0.86 * cost(events, "openai_breakpoints", direct)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("per_minute", "pause"), [(1, 120), (0.2, 280), (10, 299)])
+def test_turns_late_in_the_lifetime_cost_no_more_than_direct(rule, per_minute, pause):
+    events = steady(60, per_minute, pause)
+    assert cost(events, rule, ours()) <= cost(events, rule, direct)
+
+
+def steady(most, per_minute, pause):
+    """Conversations without tools whose turns are `pause` seconds apart."""
+    dice = Random(7)
+    start, found = 1e9, []
+    for number, row in enumerate(rows("traces/tau_airline.jsonl.gz", most)):
+        start += dice.expovariate(per_minute / 60)
+        own = {"role": "system", "content": f"Customer {number}. " + "Be kind to them. " * 400}
+        for turn, request in enumerate(requests(row)):
+            messages = [own, *request["messages"][1:]]
+            found.append((start + turn * pause, {"model": "m", "messages": messages}))
+    return sorted(found, key=lambda event: event[0])

@@ -229,6 +229,17 @@ async def test_another_worker_knows_that_a_turn_went_untouched():
     assert (await Worker(tier).review(asked(TWO), short(asked(TWO)))).word == "changed"
 
 
+async def test_another_worker_sends_the_same_request_again_as_it_went():
+    first = Worker()
+    one = asked(ONE)
+    await first.send(one, one)
+    verdict = await Worker(first.tier).send(asked(ONE), short(asked(ONE)))
+    assert (verdict.word, verdict.ok) == ("changed", False)
+    edited = Worker()
+    await run(edited, ONE)
+    assert (await Worker(edited.tier).send(asked(ONE), short(asked(ONE)))).ok
+
+
 async def test_the_latest_turn_counts_whoever_had_it():
     tier = MemoryTier(1_000_000)
     first, second = Worker(tier), Worker(tier)

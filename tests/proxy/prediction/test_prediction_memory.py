@@ -8,7 +8,7 @@ from backends import call
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.base import prompt
+from policies.base import prompt, prompt_chain
 from policies.base.body import Body
 from policies.base.terms import Terms
 from proxy.prediction.predictions import Predictions
@@ -41,7 +41,8 @@ def test_memory_stays_within_its_limit():
         for number in range(500):
             talk = [f"{number} {turn} " * 100 for turn in range(1 + number % 40)]
             send(predictions, asking(*talk))
-        prompt._memo.__init__(1)  # not ours
+        prompt_chain._memo.__init__(1)  # not ours
+        prompt._latest.__init__()
         gc.collect()
         used = tracemalloc.get_traced_memory()[0]
         predictions._memory.__init__(limit)
