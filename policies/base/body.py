@@ -66,6 +66,10 @@ class Body:
             self.json()
         return self._fields.get(name)
 
+    def holds(self, word: bytes) -> bool:
+        """Whether a word of JSON text, such as `"tools"`, stands anywhere in the body."""
+        return word in self.raw if self._reading is None else self._reading.holds(word)
+
     def recall(
         self, fields: Mapping[str, object], without: frozenset[str], digest: bytes | None
     ) -> None:

@@ -32,6 +32,14 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     start: int
     items: list[Any]
     state: Any
+    words: dict[bytes, bool] = {}  # looked for in `text`
+
+    def holds(self, word: bytes) -> bool:
+        """Whether `word` stands in `text`; looked for once."""
+        found = self.words.get(word)
+        if found is None:
+            found = self.words[word] = word in self.text
+        return found
 
 
 class Reading:
@@ -74,6 +82,10 @@ class Reading:
             listed = name.encode() + self._seal if name and name not in without else b""
             found = self._digests[without] = sha256(text + listed).digest()
         return found
+
+    def holds(self, word: bytes) -> bool:
+        """See `Body.holds`. No word lies across the end of an opening: a value ends there."""
+        return word in self._text or (self._opening is not None and self._opening.holds(word))
 
     def _check(self) -> None:
         """Hash the list; leave the seal empty where an inner object repeats a key.

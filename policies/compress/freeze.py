@@ -61,11 +61,12 @@ class Frozen(Base):
 
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
         """Most requests hold no message that could be shortened, nor tools that will bring one."""
-        raw = call.body.raw
+        body = call.body
         for sign in self._signs[call.dialect]:
-            if sign in raw:
+            if body.holds(sign):
                 return ""
-        if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
+        small = len(body.raw) <= _OPENING
+        if small and not self._sight.prepared(call.model) and body.holds(_OFFERED):
             return ""
         return "nothing to shorten"
 
@@ -76,7 +77,7 @@ class Frozen(Base):
     async def look(self, call: Call, view: View, until: float) -> Step:
         """As `plan`; what has no form by `until`, in seconds of `perf_counter`, is late."""
         raw = call.body.raw
-        wanted = tuple(sign for sign in self._signs[call.dialect] if sign in raw)
+        wanted = tuple(sign for sign in self._signs[call.dialect] if call.body.holds(sign))
         if not wanted:
             if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
                 self._sight.prepare(call.model, view.counter(call.model))

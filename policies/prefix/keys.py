@@ -31,10 +31,6 @@ class Heading(msgspec.Struct, frozen=True):
     own: Any
     at: float
 
-    def conversation(self) -> bytes:
-        """Digest of both."""
-        return sha256(self.shared + _encode(self.own)).digest()
-
 
 def headed(call: Call, now: float) -> Heading | None:
     """How a chat or Responses request begins; None where its shape is not known."""
@@ -93,13 +89,20 @@ class Keys:
 
     def __init__(self) -> None:
         self._rates: OrderedDict[tuple[str, str, str, bytes], _Rate] = OrderedDict()
+        self._made: Memo[tuple[str, str, bytes, int, int], str] = Memo(_HEADS)
 
     def of(self, call: Call, heading: Heading) -> str:
         """A conversation's key, which it shares with those that begin alike."""
         rate = self._rate(call, heading)
         scope = (call.tenant, call.model)
-        conversation = heading.conversation() if rate.shards > 1 else b""
-        return cache_key(scope, heading.shared, conversation, rate.shards)
+        own = _encode(heading.own) if rate.shards > 1 else b""
+        name = (*scope, heading.shared, hash(own), rate.shards)
+        key = self._made.get(name)
+        if key is None:
+            conversation = sha256(heading.shared + own).digest()
+            key = cache_key(scope, heading.shared, conversation, rate.shards)
+            self._made.put(name, key)
+        return key
 
     def count(self, call: Call, heading: Heading) -> None:
         """The request has been answered."""
