@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
 from urllib.parse import unquote
 
 from policies.base.body import Body
-from policies.base.call import OPAQUE, Call, Dialect, Headers
+from policies.base.call import OPAQUE, Call, Dialect
 from policies.base.errors import MalformedBody
 from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
@@ -42,23 +43,22 @@ class Upload:
                 yield message["body"]
 
 
-def target_of(scope: Scope) -> bytes:
-    """The path below `/v1/` with its query, as it came."""
-    whole: bytes = scope["raw_path"]
-    if not whole.startswith(_PREFIX):
+@lru_cache(maxsize=64)  # a handful of paths makes up nearly all requests
+def _addressed(method: str, path: str, raw: bytes, query: bytes) -> tuple[Dialect, str, str]:
+    """Which of the bodies we read a request has, if any; where it goes below `/v1/`, as it came.
+
+    With the query, and without.
+    """
+    if not raw.startswith(_PREFIX):
         raise BadRequest("the path must begin with /v1/ as it stands, without escapes")
-    path = whole[len(_PREFIX) :]
-    if (b"." in path or b"%" in path) and _DOTS.search(path):
+    below = raw[len(_PREFIX) :]
+    if (b"." in below or b"%" in below) and _DOTS.search(below):
         raise BadRequest("the path must not hold '.' or '..' segments")
-    query: bytes = scope["query_string"]
-    return path + b"?" + query if query else path
-
-
-def dialect_of(scope: Scope) -> Dialect:
-    """Which of the bodies we read this is, if any."""
-    if scope["method"] != "POST":
-        return OPAQUE
-    return envelope.DIALECTS.get(scope["path"][len(_PREFIX) :], OPAQUE)
+    dialect = OPAQUE
+    if method == "POST":
+        dialect = envelope.DIALECTS.get(path[len(_PREFIX) :], OPAQUE)
+    target = below + b"?" + query if query else below
+    return dialect, target.decode("latin-1"), below.decode("latin-1")
 
 
 def endpoint_scope(path: str, headers: list[tuple[bytes, bytes]]) -> Scope:
@@ -81,17 +81,18 @@ async def read_call(
 
     `tenant` is for those who may speak for any; others are known by their credential.
     """
-    dialect = dialect_of(scope)
-    length, fields = _framing(scope["headers"])
-    head = split(fields)
+    place = scope["method"], scope["path"], scope["raw_path"], scope["query_string"]
+    dialect, target, endpoint = _addressed(*place)
+    headers = scope["headers"]
+    head = split(tuple([pair for pair in headers if pair[0] != b"content-length"]))
     if tenant is None:
         tenant = generation.clients.tenant(head.credential)
-    target = target_of(scope).decode("latin-1")
     model, stream, upload = "", False, None
     body = _EMPTY
     if dialect is OPAQUE:
+        length = _length(headers)
         if length and length <= _INLINE and _is_json(head):
-            body = Body(b"", await _whole(scope, receive, length, _INLINE))
+            body = Body(b"", await _whole(receive, length, _INLINE))
             model = _model_of(body.wire)
         elif length != 0:
             upload = Upload(receive, length)
@@ -99,8 +100,10 @@ async def read_call(
             model = unquote(target[len("models/") :].partition("?")[0])
     else:
         limit = generation.config.limits.body
-        wire = await _whole(scope, receive, length, limit)
-        encoding = head.header(b"content-encoding")
+        wire = _there(scope, limit)
+        if wire is None:
+            wire = await _whole(receive, _length(headers), limit)
+        encoding = head.encoding
         if encoding is None and generation.repeats.is_quick(wire):
             body = Body(wire)
             model, stream = generation.repeats.read(dialect, body)
@@ -109,7 +112,7 @@ async def read_call(
             model, stream = await asyncio.to_thread(generation.repeats.read_new, dialect, body)
         else:
             dialect, body = OPAQUE, Body(b"", wire)
-    route = generation.router.find(model, target.partition("?")[0])
+    route = generation.router.find(model, endpoint)
     return Call(
         id=f"{generation.stamp}{next(_count):x}",
         dialect=dialect,
@@ -132,7 +135,7 @@ async def read_call(
 
 def _is_json(head: Head) -> bool:
     kind = head.header(b"content-type") or b""
-    return kind.startswith(b"application/json") and not head.header(b"content-encoding")
+    return kind.startswith(b"application/json") and not head.encoding
 
 
 def _model_of(text: bytes) -> str:
@@ -149,30 +152,30 @@ _INLINE = 128 * 1024  # bytes of a body that is read for routing only
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 
-def _framing(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, Headers]:
-    """The length of the body, 0 without one and None when it is chunked; the other headers."""
+def _length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The length of the body, 0 without one and None when it is chunked."""
     length: int | None = 0
-    others = []
-    for pair in headers:
-        if pair[0] == b"content-length":
-            length = int(pair[1])
-            continue
-        if pair[0] == b"transfer-encoding":
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
             length = None
-        others.append(pair)
-    return length, tuple(others)
+    return length
 
 
-async def _whole(scope: Scope, receive: Receive, length: int | None, limit: int) -> bytes:
+def _there(scope: Scope, limit: int) -> bytes | None:
+    """The request body, at most `limit` bytes, if all of it has come."""
+    client: Client | None = scope["extensions"].get(CLIENT)
+    there = client.take() if client is not None else None
+    if there is not None and len(there) > limit:
+        raise _too_large(limit)
+    return there
+
+
+async def _whole(receive: Receive, length: int | None, limit: int) -> bytes:
     """The request body, at most `limit` bytes."""
     if (length or 0) > limit:
         raise _too_large(limit)
-    client: Client | None = scope["extensions"].get(CLIENT)
-    there = client.take() if client is not None else None
-    if there is not None:
-        if len(there) > limit:
-            raise _too_large(limit)
-        return there
     parts: list[bytes] = []
     size = 0
     while True:

@@ -179,7 +179,12 @@ class Engine:
                 mode = "error" if name in without else "bypass"
                 rows.append(Row(name, Skip(_WHY[mode]), 0.0, False, mode, call))
                 continue
-            if why := self._idle(stage, call, terms):
+            try:
+                why = stage.policy.idle(call, terms)
+            except Exception as error:  # noqa: BLE001 - as in `_ask`, which comes next
+                self._note(name, error)
+                why = ""
+            if why:
                 rows.append(Row(name, Skip(why), 0.0, False, "idle", call))
                 continue
             started = time.perf_counter()
@@ -217,14 +222,6 @@ class Engine:
             await self._guards.sent(plan.original, plan.watched, store, self._clock())
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
-
-    def _idle(self, stage: Stage, call: Call, terms: Terms) -> str:
-        """Why the policy need not be asked; "" where it must be."""
-        try:
-            return stage.policy.idle(call, terms)
-        except Exception as error:  # noqa: BLE001 - as in `_ask`, which comes next
-            self._note(stage.name, error)
-            return ""
 
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""

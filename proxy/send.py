@@ -43,7 +43,7 @@ def respond(
 ) -> None:
     """A complete reply; `content-length` is added where it is missing and can be known."""
     known = status >= 200 and status not in (204, 304) and method != "HEAD"
-    if known and b"content-length" not in [name for name, _ in headers]:
+    if known and b"content-length" not in dict(headers):
         headers = (*headers, (b"content-length", b"%d" % len(body)))
     client.respond(status, headers, body)
 

@@ -38,6 +38,7 @@ class Head(msgspec.Struct, frozen=True):
     forward: Headers
     credential: Headers
     controls: Controls
+    encoding: bytes | None = None  # of the body
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a forwarded header, or None."""
@@ -69,7 +70,9 @@ def split(headers: Headers) -> Head:
             named.update(token.strip().lower() for token in value.split(b","))
     if named - {b"keep-alive", b"close"}:
         forward = [pair for pair in forward if pair[0] not in named]
-    return Head(tuple(forward), tuple(credential), controls(ours) if ours else DEFAULT)
+    steer = controls(ours) if ours else DEFAULT
+    encoding = next((value for name, value in forward if name == b"content-encoding"), None)
+    return Head(tuple(forward), tuple(credential), steer, encoding)
 
 
 def _note(ours: dict[str, str], name: str, value: bytes) -> None:
