@@ -5,9 +5,6 @@ A repeat is the cache's best customer: it should not have to be parsed to be rec
 
 from __future__ import annotations
 
-from hashlib import sha256
-from typing import Literal
-
 import msgspec
 
 from policies.base.body import Body
@@ -20,43 +17,50 @@ from proxy.histories import Histories
 from proxy.wire import envelope
 from proxy.wire.envelope import Envelope
 
-_REMEMBERED = 2048  # bodies, a kilobyte each; and as many older ones
+_ONCE = 4096  # bodies seen once, a kilobyte each; and as many older ones
+_BOUND = 8_000_000  # bytes of bodies seen twice; and as many of older ones
 _SAMPLE = 256  # bytes
+_OVERHEAD = 2000  # bytes of memory that a body takes besides its text
 _QUICK = 128 * 1024  # bytes that are read in a millisecond
+
+_Sample = tuple[Dialect, int, bytes, bytes]
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
-    raw: bytes  # SHA-256 of the whole text
-    canonical: bytes | None
+    text: bytes
+    digest: bytes | None
     fields: dict[str, object]
     envelope: Envelope
 
 
 class Repeats:
-    """Reads bodies; those seen twice are known the third time by their SHA-256 alone.
+    """Reads bodies; those seen twice are known the third time by their text alone.
 
-    Only a body whose sample was seen before is hashed whole, since most never come again.
+    Only a text whose sample was seen before is kept, since most never come again.
     """
 
     def __init__(self) -> None:
         self._histories = Histories()
-        self._seen: Memo[tuple[Dialect, bytes, bytes], _Known | Literal["once"]] = Memo(_REMEMBERED)
+        self._once: Memo[_Sample, bool] = Memo(_ONCE)
+        self._known: Memo[_Sample, _Known] = Memo(_BOUND)
 
     def read(self, dialect: Dialect, body: Body) -> Envelope:
         """As `envelope.read`, with the same errors."""
-        text, seen = body.raw, self._seen
-        sample = (dialect, text[-_SAMPLE:], text[:: len(text) // _SAMPLE + 1])
-        known = seen.get(sample)
-        if known is None:
-            seen.put(sample, "once")
-            return self.read_new(dialect, body)
-        digest = sha256(text).digest()
-        if known != "once" and known.raw == digest:
-            body.recall(known.fields, FORM, known.canonical)
+        text = body.raw
+        size = len(text)
+        sample = (dialect, size, text[-_SAMPLE:], text[:: size // _SAMPLE + 1])
+        known = self._known.get(sample)
+        if known is not None and known.text == text:
+            body.recall(known.fields, FORM, known.digest)
             return known.envelope
         found = self.read_new(dialect, body)
-        fields = {name: body.field(name) for name in DECISIVE_FIELDS}
-        seen.put(sample, _Known(digest, body.digest(FORM), fields, found))
+        if self._once.get(sample) is None:
+            self._once.put(sample, True)
+        else:
+            fields = {name: body.field(name) for name in DECISIVE_FIELDS}
+            self._known.put(
+                sample, _Known(text, body.digest(FORM), fields, found), size + _OVERHEAD
+            )
         return found
 
     def is_quick(self, text: bytes) -> bool:

@@ -79,6 +79,11 @@ def test_one_body_on_two_endpoints_is_read_by_the_rules_of_each():
 
 def test_memory_is_bounded():
     repeats = Repeats()
-    for number in range(5000):
+    for number in range(9000):
         repeats.read(Dialect.CHAT, Body(raw(user=str(number))))
-    assert 2048 <= len(repeats._seen) <= 4096
+    assert 4096 <= len(repeats._once) <= 8192
+    for number in range(15_000):  # three times each
+        text = raw(user=f"{number % 5000:04}" * 500)
+        repeats.read(Dialect.CHAT, Body(text))
+    held = {k.text for m in (repeats._known.young, repeats._known._old) for k in m.values()}
+    assert 4_000_000 < sum(map(len, held)) + 2000 * len(held) < 16_100_000
