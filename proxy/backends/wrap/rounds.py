@@ -2,7 +2,7 @@
 
 All within one request of the client, which sees one reply: the texts of all rounds, one end,
 the usage of all. What it does not see is put back in its place in the turns that follow, so
-that each turn begins with what the model has read before (docs/decisions/0011).
+that each turn begins with what the model has read before (docs/decisions/0012).
 """
 
 from __future__ import annotations
