@@ -90,7 +90,10 @@ class LocalTools:
         owed, named = await self._rounds.owed(call)
         if named is None:
             return call
-        prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+        try:
+            prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+        except (KeyError, ValueError):  # there is nothing to put it before: the provider says so
+            return call
         return _with(call, prompt.body([*owed, *prompt.raws]))
 
     async def _whole(self, talk: Talk, reply: Reply) -> Reply:
