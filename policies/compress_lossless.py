@@ -18,6 +18,8 @@ from policies.compress.freeze_sight import Sent
 from policies.compress.lossless_forms import VERSION, form
 from policies.compress.text_measure import Count
 
+_KEPT_ELSEWHERE = ("previous_response_id", "conversation")  # name messages that come before
+
 
 @policy("compress.lossless")
 class Lossless(Frozen):
@@ -50,7 +52,7 @@ class Lossless(Frozen):
         """The forms of texts, and in these what stands in an earlier message already."""
         found, learnt = await super().forms(call, view, there, until)
         listed, messages = there
-        if len(messages) < 2:
+        if len(messages) < 2 or not _numbered(call):
             return found, learnt and (learnt, None)
         both = {message.number: (message, sent) for message, sent in found}
         sending = list(listed.raws)
@@ -76,6 +78,16 @@ class Lossless(Frozen):
         """End the threads."""
         await super().aclose()
         await self._again.aclose()
+
+
+def _numbered(call: Call) -> bool:
+    """Whether a reference may name a message by its number: the model reads these and no others.
+
+    Rounds with a tool of ours are put between them, and what a provider keeps before them.
+    """
+    if call.local is not None:
+        return False
+    return call.dialect is not Dialect.RESPONSES or not any(map(call.body.field, _KEPT_ELSEWHERE))
 
 
 def _after(first: Sent, second: Sent) -> Sent:

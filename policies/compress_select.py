@@ -24,7 +24,7 @@ from policies.compress.text_measure import Count
 VERSION = 1  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
 # One of them is in the JSON of every text with delimited documents; longer is found faster.
-_DOCUMENTS = (b"<document", b"Document [2]", rb"\n[2]")
+_DOCUMENTS = (b"<document", rb"\u003cdocument", b"Document [2]", rb"\n[2]")
 
 
 @policy("compress.select")

@@ -60,7 +60,7 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, client:
     if isinstance(plan.final, Refuse):
         final = plan.final
         raise Refused(final.why, final.status, final.code, final.retry_after)
-    await lane.engine.settle(plan, pipeline, Outcome(200))  # forms and originals are kept
+    await lane.engine.settle(plan, pipeline, Outcome(200))  # forms are kept
     changed = plan.call.body is not plan.original.body
     after = await _tokens(plan.call, generation.books, bare=bare) if changed else before
     body = await asyncio.to_thread(_answer, plan, (before, after), bare=bare)
@@ -95,8 +95,15 @@ async def _read(scope: Scope, receive: Receive, generation: Generation) -> Call:
 
 
 def _compressing(pipeline: Pipeline) -> Pipeline:
-    """Its policies that compress; there is no hold-out where nothing is sent."""
-    stages = tuple(stage for stage in pipeline.stages if stage.family == _FAMILY)
+    """Its policies that compress, and there is no hold-out where nothing is sent.
+
+    Without those whose tools only Penstock can answer: others would be left with their calls.
+    """
+    stages = tuple(
+        stage
+        for stage in pipeline.stages
+        if stage.family == _FAMILY and not stage.policy.local_tools
+    )
     return Pipeline(pipeline.name, stages, pipeline.effects, 0.0)
 
 

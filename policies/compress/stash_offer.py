@@ -30,6 +30,7 @@ _PARAMETERS = {
     "additionalProperties": False,
 }
 _MARKS = tuple(f'"{mark}"'.encode() for mark in MARKS)
+_MOST = 128  # tools that OpenAI takes in one request (its API reference, `tools`)
 _ABSENT = msgspec.Raw(b"")
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -86,6 +87,8 @@ def _reasons(call: Call, top: _Top, name: str) -> Iterator[str]:
     said = bytes(top.input if call.dialect is Dialect.RESPONSES else top.messages)
     if said[:1] != b"[" and (said[:1] != b'"' or call.dialect is not Dialect.RESPONSES):
         yield "no messages"
+    if len(top.tools) >= _MOST:
+        yield "as many tools as a provider takes"
     if any(name in (tool.name, tool.function and tool.function.name) for tool in top.tools):
         yield f"the client has a tool of the name {name}"
     if top.functions is not _ABSENT or (top.n or 1) > 1:

@@ -26,6 +26,7 @@ from policies.base.units import seconds, size
 from proxy.config_files import config_file
 from proxy.config_load import loads
 from proxy.config_read import read
+from proxy.config_warnings import warnings
 from tests.fakes.markdown import PAGES, ROOT, anchors, blocks, links, of, prose, rows, sections
 from tests.fakes.penstock import running
 
@@ -86,6 +87,12 @@ def whole(text):
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_a_configuration_loads(block):
     loads(whole(block.text), str(block), variables())
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_the_steps_of_a_configuration_stand_in_a_good_order(block):
+    doubts = warnings(loads(whole(block.text), str(block), variables()))
+    assert [doubt for doubt in doubts if "stands after" in doubt] == []
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)

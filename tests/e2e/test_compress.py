@@ -28,8 +28,12 @@ pipelines:
   quiet: [{{use: compress.lossless, budget: 10s, deadline: 20s, mode: shadow}}]
   hasty: [{{use: compress.lossless, budget: 1ms}}]
   bare: [{{use: cache.exact}}]
+  stash:
+    effects: [lossless, lossy]
+    steps: [{{use: compress.stash, min_tokens: 100, budget: 9s, deadline: 20s}}]
 routes:
   - {{when: {{model: "untouched"}}, send: a, effects: [exact]}}
+  - {{when: {{model: "stash"}}, send: a, effects: [lossless, lossy], pipeline: stash}}
   - {{when: {{model: "gpt-*"}}, send: a, pipeline: default}}
 """
 SECRETS = {"KEY_A": "sk-team-a-0123456789", "KEY_B": "sk-team-b-0123456789"}
@@ -137,6 +141,13 @@ def test_a_pipeline_by_name(ask):
     assert found["steps"][0]["tokens"]["after"] < found["steps"][0]["tokens"]["before"]
     found = good(ask(body, headers=KEYS[0] | {"x-penstock-policy": "bare"}))
     assert (found["text"], found["steps"]) == (ROWS, [])
+
+
+def test_a_tool_that_only_penstock_can_answer_is_not_offered_to_other_programs(ask):
+    prompt = {"messages": CHAT, "tools": [{"type": "function"}]}
+    found = good(ask(prompt | {"model": "stash"}))
+    assert {name: found[name] for name in prompt} == prompt
+    assert found["steps"] == []
 
 
 def test_effects_only_narrow(ask):

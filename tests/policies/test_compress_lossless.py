@@ -18,6 +18,7 @@ from policies.compress.backref_again import named
 from policies.compress.freeze_form import UNKNOWN
 from policies.compress.json_compact import decode
 from policies.compress.json_exact import minified
+from policies.compress.stash_original import Original, Terms
 from policies.compress_lossless import Lossless
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -186,6 +187,25 @@ async def test_a_reference_leads_to_what_is_sent_and_not_to_what_came(lossless):
 async def test_code_and_what_is_new_is_not_referred_to(lossless, again):
     step = await sent(lossless(), Shelf(), chat(result(again), result(again, 2)))
     assert isinstance(step, Skip)
+
+
+@pytest.mark.parametrize("apart", ["local", "previous_response_id", "conversation"])
+async def test_where_the_model_reads_other_messages_too_none_is_named_by_its_number(
+    lossless, apart
+):
+    item = {"type": "function_call_output"}
+    outputs = [{**item, "call_id": str(n), "output": text} for n, text in enumerate([PROSE] * 2)]
+    whole = {"model": "m", "input": [*outputs, {**item, "call_id": "2", "output": table("a")}]}
+    odd = whole if apart == "local" else whole | {apart: "x"}
+    fields = {"local": Original(Terms("t", 1, 1, 1.0), Dialect.RESPONSES, b"")}
+    seen = []
+    for doc, more in ((whole, {}), (odd, fields if apart == "local" else {})):
+        one = call(body=Body(json.dumps(doc).encode()), dialect=Dialect.RESPONSES, **more)
+        step = await sent(lossless(), Shelf(), one)
+        seen.append([each["output"] for each in step.body.json()["input"]])
+    assert seen[0][1].startswith("[lines 1-40 of message 1 ")
+    assert seen[1] == [PROSE, PROSE, seen[0][2]]
+    assert seen[0][2] != table("a")
 
 
 async def test_what_a_client_has_changed_since_is_not_referred_to(lossless):

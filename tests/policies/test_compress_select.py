@@ -152,6 +152,14 @@ async def test_documents_are_found_however_they_are_delimited(select, form):
     assert "documents left out]" in contents(step)[0]
 
 
+async def test_documents_are_found_in_json_as_go_writes_it(select):
+    docs = "".join(f"<document>\n{page}\n</document>\n" for page in PAGE.split("\n\n"))
+    raw = json.dumps({"model": "m", "messages": [question(f"{docs}\nWhat of peat?")]})
+    raw = raw.replace("<", "\\u003c").replace(">", "\\u003e")
+    step = await sent(select(), call(body=Body(raw.encode())))
+    assert "documents left out]" in contents(step)[0]
+
+
 @pytest.mark.parametrize(
     "text",
     [

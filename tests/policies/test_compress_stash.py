@@ -116,6 +116,7 @@ async def test_the_tool_is_offered_from_the_first_turn_on_and_all_other_bytes_st
         pytest.param({"tools": [{"cache_control": {"type": "ephemeral"}}]}, id="marks"),
         pytest.param({"cache_control": {"type": "ephemeral"}}, id="automatic marks"),
         pytest.param({"tools": "x"}, id="odd tools"),
+        pytest.param({"tools": [TOOL] * 128}, id="as many tools as may be"),
         pytest.param({"messages": None}, id="no messages"),
     ],
 )

@@ -2,7 +2,7 @@
 
 All within one request of the client, which sees one reply: the texts of all rounds, one end,
 the usage of all. What it does not see is put back in its place in the turns that follow, so
-that each turn begins with what the model has read before (docs/decisions/0011).
+that each turn begins with what the model has read before (docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class LocalTools:
         owed, named = await self._rounds.owed(call)
         if named is None:
             return call
-        prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+        try:
+            prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+        except (KeyError, ValueError):  # there is nothing to put it before: the provider says so
+            return call
         return _with(call, prompt.body([*owed, *prompt.raws]))
 
     async def _whole(self, talk: Talk, reply: Reply) -> Reply:

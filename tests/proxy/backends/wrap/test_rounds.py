@@ -9,6 +9,7 @@ from backends import JSON, SSE, Pieces, Scripted, call, whole
 from policies.base.body import Body
 from policies.base.call import Dialect
 from policies.base.local_tool import Said
+from policies.base.ports import Entry
 from policies.base.reply import Reply
 from proxy.backends.wrap.rounds import LocalTools
 from proxy.errors import BrokenReply, UpstreamError
@@ -242,3 +243,18 @@ async def test_a_name_that_comes_in_pieces():
     assert "".join(each["function"].get("arguments", "") for each in parts) == '{"a":1}'
     assert {each["index"] for each in parts} == {0}
     assert len(inner.calls) == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"input": None}, {"input": 1}])
+async def test_a_request_that_goes_on_without_messages_is_left_to_the_provider(fields):
+    class Owing(Nothing):
+        async def get(self, key):
+            return Entry(msgspec.msgpack.encode([[b"{}"], [b'"real"']]), 0.0, 0.0)
+
+    inner = Scripted(whole(b"{}"))
+    raw = json.dumps({"model": "m", "previous_response_id": "r", **fields}).encode()
+    reply = await LocalTools(inner, lambda space, tenant: Owing()).send(
+        call(body=Body(raw), dialect=Dialect.RESPONSES)
+    )
+    assert reply.status == 200
+    assert [one.body.raw for one in inner.calls] == [raw]
