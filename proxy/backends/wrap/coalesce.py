@@ -7,7 +7,7 @@ from functools import partial
 from policies.base.call import OPAQUE, CacheMode, Call
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
-from policies.base.reply import Reply
+from policies.base.reply import Chunks, Reply
 from proxy.backends.wrap.flight import Flight, GivenUp
 from proxy.backends.wrap.flight_views import Landed, Leader, Reader
 
@@ -47,8 +47,8 @@ class Coalesce:
             flight.finish(error)
             raise
         flight.land(reply)
-        reply.chunks = Leader(flight) if reply.whole is None else Landed(flight, reply.whole)
-        return reply
+        chunks = Leader(flight) if reply.whole is None else Landed(flight, reply.whole)
+        return _seen(reply, chunks, collapsed=False)
 
     def _key(self, call: Call) -> Key | None:
         controls = call.controls
@@ -80,13 +80,17 @@ async def _follow(flight: Flight) -> Reply:
     except BaseException:
         flight.leave(reader)
         raise
-    shared = flight.reply
+    return _seen(flight.reply, reader, collapsed=True)
+
+
+def _seen(reply: Reply, chunks: Chunks, *, collapsed: bool) -> Reply:
+    """The reply as one of those who share it sees it: in the flight's own it would be a cycle."""
     return Reply(
-        shared.status,
-        shared.headers,
-        reader,
-        shared.backend,
-        shared.whole,
-        collapsed=True,
-        attempts=shared.attempts,
+        reply.status,
+        reply.headers,
+        chunks,
+        reply.backend,
+        reply.whole,
+        collapsed=collapsed,
+        attempts=reply.attempts,
     )

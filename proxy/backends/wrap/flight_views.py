@@ -92,7 +92,7 @@ class Landed:
     __slots__ = ("_flight", "_whole")
 
     def __init__(self, flight: Flight, whole: bytes) -> None:
-        self._flight: Flight | None = flight
+        self._flight = flight
         self._whole: bytes | None = whole
 
     def __aiter__(self) -> Landed:
@@ -106,6 +106,4 @@ class Landed:
 
     async def aclose(self) -> None:
         """What is settled now is not shared with later requests."""
-        flight, self._flight = self._flight, None  # a cycle otherwise, since it holds the reply
-        if flight is not None:
-            flight.part()
+        self._flight.part()

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 from backends import SSE, Pieces, Scripted, call, whole
@@ -6,6 +7,7 @@ from backends import SSE, Pieces, Scripted, call, whole
 from policies.base.call import CacheMode, Controls, Dialect
 from policies.base.reply import Reply
 from proxy.backends.wrap.coalesce import Coalesce
+from proxy.backends.wrap.flight import Flight
 from proxy.errors import BrokenReply, ConnectFailed
 
 
@@ -313,3 +315,22 @@ async def test_a_follower_that_comes_as_the_leader_is_cancelled_asks_anew():
     leader.cancel()
     follower = asyncio.create_task(backend.send(call()))
     assert await read(await follower) == b"fine"
+
+
+def streamed():
+    pieces = Pieces()
+    pieces.put(b"a", b"b", None)
+    return Reply(200, SSE, pieces, "a")
+
+
+@pytest.mark.parametrize("made", [whole, streamed])
+async def test_what_is_over_is_not_left_to_the_collector(made):
+    """Replies are large: kept until it comes by, they would be most of the memory."""
+    gc.collect()
+    gc.disable()
+    try:
+        backend = coalesce(Scripted(made()))
+        await read(await backend.send(call()))
+        assert [each for each in gc.get_objects() if isinstance(each, Flight)] == []
+    finally:
+        gc.enable()
