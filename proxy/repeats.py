@@ -21,6 +21,7 @@ from proxy.wire import envelope
 from proxy.wire.envelope import Envelope
 
 _REMEMBERED = 2048  # bodies, a kilobyte each; and as many older ones
+_LARGEST = 1024  # characters of what is remembered of one, as far as its client chooses them
 _SAMPLE = 256  # bytes
 _QUICK = 128 * 1024  # bytes that are read in a millisecond
 
@@ -56,7 +57,8 @@ class Repeats:
             return known.envelope
         found = self.read_new(dialect, body)
         fields = {name: body.field(name) for name in DECISIVE_FIELDS}
-        seen.put(sample, _Known(digest, body.digest(FORM), fields, found))
+        if len(repr(fields)) <= _LARGEST:
+            seen.put(sample, _Known(digest, body.digest(FORM), fields, found))
         return found
 
     def is_quick(self, text: bytes) -> bool:

@@ -82,3 +82,14 @@ def test_memory_is_bounded():
     for number in range(5000):
         repeats.read(Dialect.CHAT, Body(raw(user=str(number))))
     assert 2048 <= len(repeats._seen) <= 4096
+
+
+def test_what_a_client_makes_long_is_not_kept():
+    repeats = Repeats()
+    text = raw(conversation={"id": "x" * 5000}, background=False)
+    for _ in range(3):
+        body = Body(text)
+        repeats.read(Dialect.RESPONSES, body)
+        assert body.digest(FORM) == Body(text).digest(FORM)
+        assert body.field("conversation") == {"id": "x" * 5000}
+    assert [*repeats._seen.young.values()] == ["once"]
