@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
+
 from policies.base.call import OPAQUE, CacheMode, Call
 from policies.base.fingerprint import fingerprint, is_sampled, is_stateful
 from policies.base.ports import Backend
@@ -47,7 +49,9 @@ class Coalesce:
             flight.finish(error)
             raise
         flight.land(reply)
-        reply.chunks = Leader(flight) if reply.whole is None else Landed(flight, reply.whole)
+        if reply.whole is None:  # another object, since the flight holds the one it was given
+            return msgspec.structs.replace(reply, chunks=Leader(flight))
+        reply.chunks = Landed(flight, reply.whole)
         return reply
 
     def _key(self, call: Call) -> Key | None:
