@@ -236,7 +236,7 @@ def _coalesced(steps: list[StepRow], tokens: int, usd: float | None) -> StepRow:
         if step.applied:
             tokens, usd = step.tokens_after, step.usd_after
     return StepRow(
-        len(steps),
+        steps[-1].n + 1 if steps else 0,
         "coalesce",
         "answer",
         "shared an upstream call",

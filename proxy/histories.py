@@ -82,7 +82,7 @@ class Histories:
         assert reading is not None, "it has a digest"
         for opening in reading.openings(body.raw):
             size = len(opening.text)
-            if size < SHORTEST:
+            if size < SHORTEST or size * _OBJECTS > self._bound:
                 continue
             power = 1 << size.bit_length() - 1
             sign = (power, opening.text[power - _SIGN : power])

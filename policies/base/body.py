@@ -74,7 +74,8 @@ class Body:
         self, fields: Mapping[str, object], without: frozenset[str], digest: bytes | None
     ) -> None:
         """Take over what was found in another body of the same bytes."""
-        self._fields = fields
+        if self._doc is None:
+            self._fields = fields
         self._digests[without] = digest
 
     def digest(self, without: frozenset[str] = frozenset()) -> bytes | None:

@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False  # whatever comes is dropped
         self._ended = False  # the client has said that nothing more will come
         self._late = False  # the deadline is that of a head
+        self._held = False  # the next request waits until the client has read more
         self._secure = False
 
     # Called by uvicorn.
@@ -124,15 +125,16 @@ class Connection(asyncio.Protocol):
         """Whether to keep the sending half: while somebody may want to read from it."""
         self._ended = True
         current = self._current
-        if current is None or not current.request.complete or self._secure:
+        if self._secure or not (self._held or (current and current.request.complete)):
             return False
-        self._doubt(current)
+        if current is not None:
+            self._doubt(current)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Tell everybody."""
         self.server.connections.discard(self)  # see connection_made
-        self._deaf = True
+        self._deaf, self._held = True, False
         self._queue.clear()
         self._reader.close()
         self.resume_writing()
@@ -149,15 +151,17 @@ class Connection(asyncio.Protocol):
         if self.drained is not None:
             self.drained.set()
             self.drained = None
+        if self._held:
+            self._held = False
+            self._go_on()
 
     # Called by the exchange under way.
 
     def regulate(self) -> None:
         """Stop or resume reading, by what waits to be taken."""
         request = self._reader.request
-        full = len(self._queue) >= QUEUE_LIMIT
-        if request is not None and request.unread > UNREAD_LIMIT:
-            full = True
+        unread = request is not None and request.unread > UNREAD_LIMIT
+        full = unread or len(self._queue) >= QUEUE_LIMIT
         if full is not self.paused and not self.transport.is_closing():
             self.paused = full
             if full:
@@ -182,30 +186,27 @@ class Connection(asyncio.Protocol):
             self._late = True
             self.deadline = self.loop.time() + self.head_timeout
         request.drop()  # what the application did not read, nobody will: reading may go on
-        if self._queue or self._ended or self._refusal is not None:
-            self._next()
-        if self.paused:
-            self.regulate()
+        self._held = self.drained is not None  # one unread response in memory is enough
+        if not self._held:
+            self._go_on()
 
     def close(self) -> None:
         """Send what was written, then close the socket; what takes too long is dropped."""
-        self._deaf = True
+        self._deaf, self._held = True, False
         self.deadline = self.loop.time() + self.head_timeout
         self.outlet.flush()
         self.transport.close()
 
     def expire(self) -> None:
         """The deadline has passed: of a client that is idle or too slow."""
-        if self._deaf:
-            self.transport.abort()
-        else:
-            self.close()
+        end = self.transport.abort if self._deaf else self.close
+        end()
 
     # One request after another.
 
     def _take(self, request: Request, scope: Scope) -> None:
         """Serve a request whose head is there, or let it wait for its turn."""
-        if self._current is None:
+        if self._current is None and not self._held:
             self._begin(request, scope)
             return
         if len(self._queue) >= PIPELINE_LIMIT:
@@ -237,6 +238,12 @@ class Connection(asyncio.Protocol):
         if exchange is self._current and not self.transport.is_closing():
             exchange.probe()
 
+    def _go_on(self) -> None:
+        if self._queue or self._ended or self._refusal is not None:
+            self._next()
+        if self.paused:
+            self.regulate()
+
     def _next(self) -> None:
         """Serve what waits; after the last of it say what was wrong, or close."""
         if self._queue and (self._queue[0][0].complete or not self._ended):
@@ -260,7 +267,7 @@ class Connection(asyncio.Protocol):
                 current.refuse(error)
             return
         self._refusal = error
-        if current is None:
+        if current is None and not self._held:
             self._next()
 
     def _say(self, error: InvalidHttp) -> None:

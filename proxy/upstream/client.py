@@ -70,7 +70,7 @@ class Client:
         try:
             return await reply
         except asyncio.CancelledError:
-            connection.abort()
+            connection.leave(reply)
             raise
         except NoReply:
             replayable = request.body is None or isinstance(request.body, bytes)
@@ -78,10 +78,11 @@ class Client:
                 raise
         # The upstream closed a kept-alive connection while the request was on its way.
         connection = await self._acquire(fresh=True)
+        reply = connection.send(lines, request, hold=False)
         try:
-            return await connection.send(lines, request, hold=False)
+            return await reply
         except asyncio.CancelledError:
-            connection.abort()
+            connection.leave(reply)
             raise
 
     async def aclose(self) -> None:
@@ -124,7 +125,7 @@ class Client:
                 freed = waiter.result()
                 if freed is None:
                     self._hand_on(None)
-                else:
+                elif freed in self._open:  # it may have been lost since
                     self._free(freed)
             raise
 

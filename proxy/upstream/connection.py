@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self.now = self._loop.time
         self._reader = Reader()
         self._chunks: BodyChunks | None = None  # of the exchange under way
+        self._reply: asyncio.Future[Response] | None = None  # of that exchange
         self._head: asyncio.Future[Response] | None = None  # until the reply's head is there
         self._upload: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None  # while writing has to wait
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._closed = False
 
     def send(self, head: bytes, request: Request, *, hold: bool) -> asyncio.Future[Response]:
-        """Send the request; the reply, once its head is there. Whoever stops waiting aborts.
+        """Send the request; the reply, once its head is there. Who stops waiting must `leave`.
 
         `hold` lets a short one wait for the end of the loop's turn: see `outlet`.
         """
@@ -57,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._reader.begin(bodiless=request.method == "HEAD")
         self._chunks = BodyChunks(self, self._reader.body)
         self.deadline = self.now() + self._timeouts.first_byte
-        self._head = reply
+        self._head = self._reply = reply
         body = request.body
         if isinstance(body, bytes):
             if len(body) > _JOINED:
@@ -73,9 +74,14 @@ class Connection(asyncio.Protocol):
                 self._upload.add_done_callback(self._uploaded)
         return reply
 
+    def leave(self, reply: asyncio.Future[Response]) -> None:
+        """Nobody waits for this reply: end its exchange, unless it has ended already."""
+        if reply is self._reply:
+            self.abort()
+
     def abort(self) -> None:
         """Close the socket now and forget the exchange."""
-        self._chunks = self._head = None
+        self._chunks = self._head = self._reply = None
         self._stop_upload()
         self._closed = True
         self._lost(self)
@@ -171,7 +177,7 @@ class Connection(asyncio.Protocol):
         if self._head is not None:
             self._answer(chunks, error)
         chunks.end(error)
-        self._chunks = None
+        self._chunks = self._reply = None
         unsent = self._stop_upload() or self._drained is not None
         if self._reader.keep_alive and error is None and not unsent:
             self.reused = True

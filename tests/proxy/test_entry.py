@@ -129,6 +129,15 @@ def test_a_follower_is_free_and_a_step_of_its_own_says_why():
     assert (last.tokens_before, last.tokens_after) == (1050, 0)
 
 
+@pytest.mark.parametrize("modes", ["on idle on", "idle on", "idle idle", "on on idle", "idle"])
+def test_steps_keep_their_numbers_where_others_are_idle(modes):
+    rows = [a_row("a.b", Skip("no"), mode) for mode in modes.split()]
+    entry = an_entry(a_plan(rows), Outcome(200, "openai", usage=USAGE, collapsed=True))
+    *asked, last = [step.n for step in entry.steps]
+    assert asked == [n for n, mode in enumerate(modes.split()) if mode == "on"]
+    assert last not in asked
+
+
 @pytest.mark.parametrize("mode", ["shadow", "holdout", "denied"])
 def test_what_is_not_applied_counts_nothing_and_shows_what_it_would_save(mode):
     entry = an_entry(

@@ -79,6 +79,19 @@ def test_memory_is_bounded():
     assert 0 < sum(map(len, held)) * 3 < 4_100_000
 
 
+def test_one_body_beyond_the_bound_is_not_kept():
+    histories = Histories(bound=2_000_000)
+    said = [{"role": "user", "content": WORDS * 50}] * 400
+    raw = json.dumps({"model": "m", "messages": said}).encode()
+    body = Body(raw)
+    histories.read(body)
+    assert len(raw) * 3 > 2_000_000
+    assert body.digest() == Body(raw).digest()
+    assert histories.known(raw) == 0
+    assert not histories._young
+    assert not histories._old
+
+
 def test_what_is_refused_afresh_is_refused_when_it_opens_as_another():
     histories = Histories()
     (raw,) = turns("x", 1)

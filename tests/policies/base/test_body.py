@@ -172,3 +172,14 @@ def test_arbitrary_bytes_are_read_or_refused(raw):
     except MalformedBody:
         return
     assert body.raw == raw
+
+
+def test_what_another_body_said_hides_nothing_that_was_read_here():
+    body = Body(b'{"n":1,"tools":[2]}')
+    body.json()
+    body.recall({"n": 1}, frozenset({"stream"}), b"digest")
+    assert body.field("tools") == [2]
+    assert body.digest(frozenset({"stream"})) == b"digest"
+    fresh = Body(b'{"n":1,"tools":[2]}')
+    fresh.recall({"n": 1}, frozenset(), None)
+    assert (fresh.field("n"), fresh.field("tools")) == (1, [2])

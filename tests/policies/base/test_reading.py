@@ -111,3 +111,14 @@ def test_the_growing_list_tells_its_name():
 @pytest.mark.parametrize("raw", [b'{"messages":[]}', b'{"messages":"x"}', b'{"messages":{}}'])
 def test_without_items_there_is_no_opening(raw):
     assert openings(raw) == []
+
+
+@pytest.mark.parametrize("inner", ["1", "1e5"])
+def test_at_no_depth_does_a_digest_raise(inner):
+    digests = []
+    for depth in range(800, 1020):
+        body = Body(b'{"a":%b}' % (b"[" * depth + inner.encode() + b"]" * depth))
+        body.json()
+        digests.append(body.digest())
+    assert digests[0] is not None
+    assert digests[-1] is None

@@ -53,7 +53,7 @@ async def serving(app, http=Connection, **settings):
         yield site
     finally:
         server.close()
-        for made in site.made:
+        for made in [*site.state.connections]:
             made.transport.abort()
         tasks = [*site.state.tasks]
         for task in tasks:
