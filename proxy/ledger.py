@@ -75,13 +75,26 @@ def connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)  # for its owner only, like the store
     db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_wal(db)
         db.execute("PRAGMA synchronous = NORMAL")  # safe in WAL mode, also against kill -9
         _migrate(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch a new file's mode: of several workers that do so at once SQLite lets none wait."""
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(_PERIOD / 10)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -5,7 +5,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -238,6 +240,7 @@ def test_a_full_disk_loses_rows_and_nothing_else(path):
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from proxy.ledger import Ledger
 from tests.fakes.finished import MISS, a_plan, a_row, an_edit, an_entry
@@ -332,3 +335,16 @@ def test_half_a_character_in_a_name_loses_no_row(books, path, lost):
     books.flush()
     assert query(path, "SELECT model FROM requests") == [("gpt-?",)]
     assert lost == []
+
+
+def test_workers_that_make_the_file_at_the_same_time_do_not_lock_each_other_out(tmp_path):
+    for turn in range(20):
+        path, together = tmp_path / f"{turn}.sqlite3", threading.Barrier(4)
+
+        def open_it(path=path, together=together):
+            together.wait()
+            connect(path).close()
+
+        with ThreadPoolExecutor(4) as pool:
+            for made in [pool.submit(open_it) for _ in range(4)]:
+                made.result()
