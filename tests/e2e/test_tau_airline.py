@@ -66,7 +66,8 @@ def check(penstock, found):
     assert second.hits == asked, second.words
     assert second.after == second.billed == second.output == 0
     assert first.before > first.after == first.billed  # results of tools go shorter
-    assert second.before == first.after  # a hit spares what had been sent
+    # A hit spares what had been sent, or what a hit of the first pass had spared.
+    assert 0 <= second.before - first.after <= first.spared
     assert first.cached > first.billed / 2  # a conversation sends its history again
     assert second.spared == first.spared + first.billed + first.output
 
