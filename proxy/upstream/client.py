@@ -52,7 +52,7 @@ class Client:
         self._limit = limit
         self._open: set[Connection] = set()  # those being opened, too
         self._idle: list[Connection] = []
-        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self._waiters: deque[asyncio.Future[Connection]] = deque()
         self._ticker: asyncio.TimerHandle | None = None
         self._tick = min(1.0, *(t / 8 for t in (timeouts.first_byte, timeouts.idle, keepalive)))
         self._closed = False
@@ -100,47 +100,53 @@ class Client:
                 while True:
                     if self._idle and not fresh:
                         return self._idle.pop()
-                    if len(self._open) < self._limit:
-                        return await self._connect()
-                    if self._idle:
+                    if self._idle and len(self._open) >= self._limit:
                         self._idle[0].abort()  # makes room
-                        continue
-                    freed = await self._wait()
-                    if freed is not None and not fresh:
-                        return freed
-                    if freed is not None:
-                        freed.abort()
+                    if len(self._open) < self._limit:
+                        connection = self._new()
+                    else:
+                        connection = await self._wait()
+                    if not connection.reused:
+                        await self._connect(connection)
+                        return connection
+                    if not fresh:
+                        return connection
+                    self._open.discard(connection)  # so that nobody else gets its room
+                    connection.abort()
         except TimeoutError:
             text = f"{self._origin.name}: connect timeout after {self._timeouts.connect:g} s"
             raise ConnectTimeout(text) from None
 
-    async def _wait(self) -> Connection | None:
-        """A connection that was freed, or None where there is room for another."""
-        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+    async def _wait(self) -> Connection:
+        """A connection that was freed, or one to be opened in the room of another."""
+        waiter: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():  # the next one's, then
                 freed = waiter.result()
-                if freed is None:
-                    self._hand_on(None)
+                if not freed.reused:
+                    self._lost(freed)
                 elif freed in self._open:  # it may have been lost since
                     self._free(freed)
             raise
 
-    def _hand_on(self, freed: Connection | None) -> bool:
-        """Whether somebody waits for a connection, or room for one, and has it now."""
+    def _next(self) -> asyncio.Future[Connection] | None:
+        """Who has waited longest."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(freed)
-                return True
-        return False
+                return waiter
+        return None
 
-    async def _connect(self) -> Connection:
+    def _new(self) -> Connection:
+        """A connection yet to be opened, which has its place among those that are open."""
         connection = Connection(self._origin.name, self._timeouts, self._free, self._lost)
         self._open.add(connection)
+        return connection
+
+    async def _connect(self, connection: Connection) -> None:
         try:
             await dial(connection, self._origin, self._proxy, self._tls)
         except BaseException:
@@ -148,11 +154,11 @@ class Client:
             raise
         if self._ticker is None:
             self._watch()
-        return connection
 
     def _free(self, connection: Connection) -> None:
         """Keep a connection whose exchange has ended."""
-        if self._waiters and not self._closed and self._hand_on(connection):
+        if self._waiters and not self._closed and (waiter := self._next()) is not None:
+            waiter.set_result(connection)
             return
         if self._closed or len(self._idle) >= self._idle_limit:
             connection.abort()
@@ -161,13 +167,14 @@ class Client:
         self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:
-        """Forget a connection, idle or in an exchange."""
+        """Forget a connection, idle or in an exchange; its room goes to who waits."""
         if connection not in self._open:
             return
         self._open.remove(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        self._hand_on(None)
+        if (waiter := self._next()) is not None:
+            waiter.set_result(self._new())
 
     def _watch(self) -> None:
         """End what is overdue, and look again: one timer serves all connections."""

@@ -225,10 +225,13 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + seconds
 
     def _uploaded(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and task is self._upload:  # else its exchange has ended
             self._end(cast(Exception, error))
 
     def _stop_upload(self) -> bool:
-        """Whether a request body was still being sent; it is not any more."""
+        """Whether some of a request body was not sent; it will not be any more."""
         upload, self._upload = self._upload, None
-        return upload is not None and upload.cancel()
+        if upload is None:
+            return False
+        return upload.cancel() or upload.cancelled() or upload.exception() is not None
