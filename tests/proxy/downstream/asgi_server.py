@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 
 import h11
 import uvicorn
@@ -21,6 +22,18 @@ class Site:
 
     async def connect(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def narrow(self, limit):
+        """A connection whose sockets hold little, and its reader `limit` bytes.
+
+        With less than a segment in the socket the kernel moves on by timers that double each
+        time: beside other work 100 MB then took from half a minute to for ever.
+        """
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+        return await asyncio.open_connection(sock=sock, limit=limit)
 
     async def talk(self, *pieces, half_close=False):
         """Send pieces in separate writes; all that comes back until the server closes."""

@@ -25,15 +25,6 @@ class Quick(Connection):
     head_timeout = 0.1
 
 
-async def small(site):
-    """A connection whose sockets hold little."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", site.port))
-    return await asyncio.open_connection(sock=sock, limit=4096)
-
-
 async def test_a_slow_reader_holds_a_download_back():
     sent = 0
 
@@ -46,7 +37,7 @@ async def test_a_slow_reader_holds_a_download_back():
         await send({"type": "http.response.body"})
 
     async with serving(app) as site:
-        reader, writer = await small(site)
+        reader, writer = await site.narrow(4096)
         writer.write(LAST)
         held = []
         read = 0
@@ -219,7 +210,7 @@ async def test_who_does_not_read_the_last_response_is_dropped():
         await answer(send, b"x" * 50_000_000)
 
     async with serving(app, Quick) as site:
-        _, writer = await small(site)
+        _, writer = await site.narrow(4096)
         writer.transport.pause_reading()
         writer.write(LAST)
         await until(lambda: site.state.total_requests)

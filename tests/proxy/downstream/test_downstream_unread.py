@@ -1,7 +1,6 @@
 """A client that asks on and on and does not read costs the memory of one response."""
 
 import asyncio
-import socket
 
 import pytest
 from asgi_server import responses, serving, turns, until
@@ -11,15 +10,6 @@ from proxy.send import CLIENT
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 BODY = b"x" * 2**19
-
-
-async def small(site):
-    """A connection whose sockets hold little."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", site.port))
-    return await asyncio.open_connection(sock=sock, limit=2**20)
 
 
 @pytest.mark.parametrize("half_close", [False, True])
@@ -33,7 +23,7 @@ async def test_requests_wait_while_their_client_does_not_read(half_close):
         client.respond(200, ((b"content-length", b"%d" % len(BODY)),), BODY)
 
     async with serving(app) as site:
-        reader, writer = await small(site)
+        reader, writer = await site.narrow(2**20)
         writer.transport.pause_reading()
         writer.write(GET * 23)
         if half_close:
