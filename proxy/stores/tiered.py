@@ -8,14 +8,16 @@ all within about a second.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from policies.base.ports import Entry
 from proxy.stores.memory import MemoryTier
-from proxy.stores.tier import Match, Shared, Slot
+from proxy.stores.tier import Match, Purge, Shared, Slot
 
 _AGAIN = 0.5  # seconds
+_REMEMBERED = 60.0  # seconds within which what was purged has gone from the shared tier, too
 
 
 class TieredTier:
@@ -28,6 +30,7 @@ class TieredTier:
         self.shared = shared
         self._poll = poll
         self._removals = 0  # so that a read under way does not bring back what is removed
+        self._purged: list[Purge] = []  # not long ago
         self._follower: asyncio.Task[None] | None = None
 
     async def setup(self) -> None:
@@ -52,7 +55,7 @@ class TieredTier:
             return entry
         removals = self._removals
         entry = await self.shared.get(slot)
-        if entry is None:
+        if entry is None or any(made.took(slot, entry) for made in self._purged):
             return None
         newer = self.memory.find(slot)  # put there while we were reading
         if newer is not None:
@@ -74,7 +77,7 @@ class TieredTier:
 
     async def purge(self, match: Match) -> int:
         """Purge both tiers, and soon after the memory of every other process."""
-        self._removals += 1
+        self._heed(Purge(match, time.time()))
         here = await self.memory.purge(match)
         there = await self.shared.purge(match)
         return max(here, there)
@@ -88,5 +91,12 @@ class TieredTier:
         while True:
             await asyncio.sleep(self._poll)
             for made in await self.shared.purges():
-                self._removals += 1
+                self._heed(made)
                 await self.memory.apply(made)
+            old = time.time() - _REMEMBERED
+            self._purged = [made for made in self._purged if made.at > old]
+
+    def _heed(self, made: Purge) -> None:
+        """Have no read bring into memory what is being purged, as long as it is still found."""
+        self._removals += 1
+        self._purged.append(made)

@@ -135,6 +135,8 @@ class WriteBehind:
             return self._queue[0]
 
     def _do(self, work: _Work) -> None:
+        if not work.done.set_running_or_notify_cancel():
+            return  # nobody wants the job done any more
         try:
             if work.job is not None:
                 work.done.set_result(work.job())

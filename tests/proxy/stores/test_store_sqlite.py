@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -157,3 +158,22 @@ async def test_several_processes_may_write_at_once(path):
             await until(all_have_written)
             await tier.put(slot(), entry())
             await tier.flush()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_work_that_nobody_waits_for_any_more_does_not_end_the_writing(path, begun):
+    async with opened(path) as tier:
+        running, free = threading.Event(), threading.Event()
+
+        def slow():
+            running.set()
+            free.wait()
+
+        jobs = [asyncio.wrap_future(tier._behind.call(slow)) for _ in range(2)]
+        await asyncio.to_thread(running.wait, 5)
+        jobs[0 if begun else 1].cancel()
+        await asyncio.sleep(0)
+        free.set()
+        await tier.put(slot(), entry())
+        await asyncio.wait_for(tier.flush(), 5)
+        assert (await tier.size())[0] == 1

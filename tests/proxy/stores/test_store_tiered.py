@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 from msgspec.structs import replace
@@ -149,3 +150,43 @@ async def test_a_read_under_way_does_not_undo_a_put():
         tier.shared.answer.set_result(entry(b"old"))
         assert (await read).value == b"new"
         assert (await tier.memory.get(SLOT)).value == b"new"
+
+
+async def test_a_read_while_a_purge_is_under_way_does_not_bring_back_what_it_takes():
+    async with opened(Slow()) as tier:
+        purged = asyncio.get_running_loop().create_future()
+
+        async def purge(_):
+            return await purged
+
+        tier.shared.purge = purge
+        tier.shared.answer.set_result(entry())
+        purging = asyncio.create_task(tier.purge(Match()))
+        await asyncio.sleep(0)
+        assert await tier.get(SLOT) is None
+        purged.set_result(1)
+        assert await purging == 1
+        assert await tier.memory.get(SLOT) is None
+
+
+async def test_what_waits_for_the_disk_does_not_come_back_after_a_purge_by_another(tmp_path):
+    def shared():
+        return SqliteTier(tmp_path / "store.sqlite", 10_000_000)
+
+    async with opened(shared()) as one, opened(shared()) as two:
+        busy = threading.Event()
+        one.shared._behind.call(busy.wait)  # what follows is written after the purge
+        await one.put(SLOT, entry())
+        assert await one.get(SLOT) is not None
+        await two.purge(Match())
+
+        async def heard():
+            return await one.memory.get(SLOT) is None
+
+        await until(heard)
+        found = await one.get(SLOT), await one.memory.get(SLOT)
+        busy.set()
+        assert found == (None, None)
+        await one.put(SLOT, entry(b"new"))
+        await one.memory.delete(SLOT)
+        assert (await one.get(SLOT)).value == b"new"
