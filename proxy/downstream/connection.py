@@ -10,6 +10,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from proxy.downstream.doubt import doubt
 from proxy.downstream.exchange import Exchange
 from proxy.downstream.invalid import InvalidHttp, answer
 from proxy.downstream.reader import Reader
@@ -21,7 +22,6 @@ from proxy.outlet import Outlet, outlet
 UNREAD_LIMIT = 64 * 1024  # bytes of a body that nobody has taken, at which reading pauses
 QUEUE_LIMIT = 16  # requests that wait for their turn, at which reading pauses
 PIPELINE_LIMIT = 1024  # requests that wait; a single read may hold many
-_PROBES = (0.005, 0.05, 0.5)  # seconds; a write fails once an earlier one has been there and back
 _LINGER = 2.0  # seconds in which a client may read why it was refused
 
 # All keys are there from the start: so a copy never has to grow.
@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
     """What uvicorn plugs in as its HTTP protocol. Requests are served strictly in order.
 
     A client that half-closes after its request gets its response, if it still reads: see
-    `_doubt`. Not here: access log, WebSockets, `limit_concurrency`.
+    `doubt`. Not here: access log, WebSockets, `limit_concurrency`.
     """
 
     head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._ended = False  # the client has said that nothing more will come
         self._late = False  # the deadline is that of a head
         self._held = False  # the next request waits until the client has read more
+        self._unsent = NEVER  # bytes that the client had yet to read at the last deadline
         self._secure = False
 
     # Called by uvicorn.
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
         if self._secure or not (self._held or (current and current.request.complete)):
             return False
         if current is not None:
-            self._doubt(current)
+            doubt(self, current)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
@@ -152,8 +153,7 @@ class Connection(asyncio.Protocol):
             self.drained.set()
             self.drained = None
         if self._held:
-            self._held = False
-            self._go_on()
+            self.loop.call_soon(self._release)  # asyncio's transport must not be closed in here
 
     # Called by the exchange under way.
 
@@ -173,6 +173,7 @@ class Connection(asyncio.Protocol):
         """The response is complete: go on with the next request, or close."""
         self.server.total_requests += 1
         self._current = None
+        self._unsent = NEVER
         request = exchange.request
         if self.transport.is_closing():
             return
@@ -191,16 +192,24 @@ class Connection(asyncio.Protocol):
             self._go_on()
 
     def close(self) -> None:
-        """Send what was written, then close the socket; what takes too long is dropped."""
+        """Send what was written, then close the socket; who reads none of it is dropped."""
         self._deaf, self._held = True, False
         self.deadline = self.loop.time() + self.head_timeout
         self.outlet.flush()
         self.transport.close()
 
     def expire(self) -> None:
-        """The deadline has passed: of a client that is idle or too slow."""
-        end = self.transport.abort if self._deaf else self.close
-        end()
+        """The deadline has passed: of a client that is idle or reads nothing any more."""
+        unsent = self.transport.get_write_buffer_size()
+        if 0 < unsent < self._unsent:
+            self._unsent = unsent
+            patience = self.head_timeout if self._deaf else self._keep_alive
+            self.deadline = self.loop.time() + patience
+            return
+        if self._deaf:
+            self.transport.abort()
+        else:
+            self.close()
 
     # One request after another.
 
@@ -217,26 +226,18 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         exchange = self._current = Exchange(self, request)
         if self._ended:
-            self._doubt(exchange)
+            doubt(self, exchange)
         scope["state"] = self._state.copy()
         exchange.task = task = self.loop.create_task(exchange.run(self._application, scope))
         self.server.tasks.add(task)
 
-    def _doubt(self, exchange: Exchange) -> None:
-        """Find out whether a client that will send no more still reads.
-
-        Closing a socket and closing half of it look the same until something is sent: to who
-        has closed it all, that makes a later write fail, and the connection is lost.
-        """
-        if not exchange.probe():
-            exchange.hung_up()
-            return
-        for pause in _PROBES:
-            self.loop.call_later(pause, self._probe, exchange)
-
-    def _probe(self, exchange: Exchange) -> None:
-        if exchange is self._current and not self.transport.is_closing():
-            exchange.probe()
+    def _release(self) -> None:
+        """The client has read what held its next request back."""
+        if self._held and self.drained is None:
+            self._held = False
+            if not self._late:  # it is idle from now on
+                self.deadline = self.loop.time() + self._keep_alive
+            self._go_on()
 
     def _go_on(self) -> None:
         if self._queue or self._ended or self._refusal is not None:
