@@ -54,6 +54,7 @@ class Exchange:
         "_begun",
         "_call",
         "_client",
+        "_given",
         "_gone",
         "_lane",
         "_overhead",
@@ -75,6 +76,7 @@ class Exchange:
         self._overhead = 0.0
         self._gone = False  # the client has hung up
         self._begun = False  # the head has gone to the client
+        self._given = False  # the whole reply has gone to the client
         self._stream = False  # the reply is an event stream
 
     async def run(self) -> None:
@@ -111,8 +113,9 @@ class Exchange:
                 await self._reply.chunks.aclose()
 
     def _hung_up(self, cancel: Callable[[], object]) -> None:
-        self._gone = True
-        self._call.audience.desert(cancel)
+        if not self._given:
+            self._gone = True
+            self._call.audience.desert(lambda: self._given or cancel())
 
     async def _answer(self, final: Step | None) -> None:
         """Answer from a store, refuse, or find that there is nothing in store."""
@@ -162,6 +165,7 @@ class Exchange:
         whole = None if self._stream else await self._tee.hold(reply)
         if whole is None:
             await self._relay(reply)
+            self._given = True
             finding = await self._tee.finding(self._call.dialect, reply, stream=self._stream)
             recording = self._tee.recording(reply, finding, stream=self._stream)
         else:
@@ -172,16 +176,18 @@ class Exchange:
             stored = recording is not None and self._will_store(reply, len(recording.body))
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
             respond(self._client, reply.status, head, whole, self._call.method)
+            self._given = True
         await self._settle(reply, finding, recording)
 
     async def _sent(self) -> Reply:
         """The reply; where it rejects what a policy has added, that to the request without."""
         call = self._plan.call
-        reply = await self._lane.chain(call.backends).send(call)
+        reply = self._reply = await self._lane.chain(call.backends).send(call)
         found = await rejected(self._plan, reply) if reply.status in (400, 422) else None
         if found is None:
             return reply
         await reply.chunks.aclose()
+        self._reply = None
         engine, pipeline = self._lane.engine, self._lane.pipeline
         told = Outcome(reply.status, reply.backend, revoked=found.fields)
         before = self._plan
