@@ -22,6 +22,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from proxy.entry import LedgerEntry, RequestRow, StepRow
+from proxy.stores.sqlite_version import require
 
 log = logging.getLogger("penstock.ledger")
 
@@ -71,6 +72,7 @@ _TOGETHER = (512, 64, 8, 1)  # rows per statement
 
 def connect(path: Path) -> sqlite3.Connection:
     """The ledger, created or migrated if need be. Raises `OSError` or `sqlite3.Error`."""
+    require(3, 37)  # which has strict tables, and room for 32,766 values in a statement
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)  # for its owner only, like the store
     db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from proxy.stores.presence import Presence
+from proxy.stores.sqlite_version import require
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class SqliteFile:
         self.presence: Presence | None = None
         self.heeded = 0  # id of the last purge that the writing thread has seen
         self.told = 0  # and of the last that the tier has passed on
+        require(3, 32)  # which has room for 32,766 values in a statement
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_private(path)
         self.inode = path.stat().st_ino

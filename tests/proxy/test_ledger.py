@@ -348,3 +348,17 @@ def test_workers_that_make_the_file_at_the_same_time_do_not_lock_each_other_out(
         with ThreadPoolExecutor(4) as pool:
             for made in [pool.submit(open_it) for _ in range(4)]:
                 made.result()
+
+
+def test_a_statement_has_no_more_values_than_the_oldest_sqlite_takes():
+    for _, columns in (module._REQUEST, module._STEP):
+        assert max(module._TOGETHER) * len(columns) <= 32_766
+
+
+def test_an_sqlite_that_is_too_old_loses_rows_and_says_what_to_do(path, lost, monkeypatch, caplog):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    ledger = Ledger(path, on_lost=lost.append)
+    ledger.record(an_entry())
+    ledger.close()
+    assert lost == [1]
+    assert "SQLite 3.37 or newer is needed" in caplog.text

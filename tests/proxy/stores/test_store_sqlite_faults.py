@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from proxy.stores import sqlite_rows as rows
 from proxy.stores.sqlite import SqliteTier
 from proxy.stores.tier import Match, Slot, StoreError, digest
 from tests.fakes import store_writer
@@ -146,6 +147,13 @@ async def test_tables_of_an_older_format_are_dropped(path):
             await tier.put(slot(), entry())
 
 
+async def test_an_sqlite_that_is_too_old_is_told_of(path, monkeypatch):
+    assert 8 * rows.MOST + 1 <= 32_766
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(sqlite3.NotSupportedError, match=r"3\.32 or newer"):
+        await SqliteTier(path, BOUND).setup()
+
+
 async def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     tier = SqliteTier(tmp_path / "file" / "store.sqlite", BOUND)
@@ -177,6 +185,7 @@ FULL = """
 import asyncio, os, resource, sys, time
 from pathlib import Path
 from policies.base.ports import Entry
+from proxy.stores import sqlite_rows as rows
 from proxy.stores.sqlite import SqliteTier
 from proxy.stores.tier import Slot, StoreError
 
