@@ -1,6 +1,8 @@
 """What opens a body as it opened an earlier one is not read again, and makes no difference."""
 
+import gc
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -73,10 +75,55 @@ def test_memory_is_bounded():
     for number in range(200):
         for raw in turns(f"{number}", 2):
             histories.read(Body(raw))
-    held = {
-        o.text for kept in (histories._young, histories._old) for os in kept.values() for o in os
-    }
-    assert 0 < sum(map(len, held)) * 3 < 4_100_000
+    held = {each.opening.text for each in all_kept(histories)}
+    assert 0 < sum(map(len, held)) < 4_100_000
+
+
+def all_kept(histories):
+    generations = (histories._young, histories._old)
+    return [each for kept in generations for alike in kept.values() for each in alike]
+
+
+DENSE = {
+    "empty objects": "{}",
+    "deep lists": "[[[[[[[[[]]]]]]]]]",
+    "short objects": '{"a":1.5}',
+    "long numbers": "123456789012",
+    "wide letters": '"\U0001f642 and the rest of it in letters that need one byte each"',
+    "what is usual": json.dumps({"role": "user", "content": WORDS * 3}),
+}
+
+
+@pytest.mark.parametrize("item", DENSE.values(), ids=DENSE)
+@pytest.mark.parametrize("turns", [1, 6])
+def test_what_is_counted_is_no_less_than_what_is_held(item, turns):
+    """However small the values, of which a byte of JSON can make thirty bytes of memory."""
+    bodies, said = [], []
+    for number in range(turns):
+        said += [item] * (20_000 // len(item)) + [str(number)]
+        bodies.append(b'{"messages":[%b]}' % ",".join(said).encode())
+    gc.collect()
+    tracemalloc.start()
+    try:
+        histories = Histories(bound=100_000_000)
+        for raw in bodies:
+            histories.read(Body(raw))
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    counted = sum(each.weight for each in all_kept(histories))
+    assert held < counted + 150_000  # what was imported or memoised on the way
+
+
+@pytest.mark.parametrize("item", ["{}", "[[[[[[[[[]]]]]]]]]"])
+def test_a_body_of_very_small_values_is_not_kept(item):
+    histories = Histories()
+    raw = b'{"messages":[%b]}' % ",".join([item] * 10_000).encode()
+    body = Body(raw)
+    histories.read(body)
+    assert body.digest() == Body(raw).digest()
+    assert all_kept(histories) == []
 
 
 def test_one_body_beyond_the_bound_is_not_kept():
