@@ -7,8 +7,9 @@ but its end is known takes a fiftieth of that.
 
 from __future__ import annotations
 
+from gc import get_referents
 from sys import getsizeof
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from policies.base.body import Body
 from policies.base.reading import Opening
@@ -97,7 +98,7 @@ class Histories:
     def _remember(self, body: Body, before: _Kept | None) -> None:
         reading = body.reading
         assert reading is not None, "it has a digest"
-        for opening in reading.openings(body.raw):
+        for opening in reversed([*reading.openings(body.raw)]):  # the shorter one first
             size = len(opening.text)
             if size < SHORTEST or size > self._bound:
                 continue
@@ -106,10 +107,10 @@ class Histories:
             known = self._under(sign)
             if any(each.opening.text == opening.text for each in known):
                 continue
-            kept = _Kept(opening, _items(opening, before))
-            if kept.weight > min(size * _DENSE, self._bound):
+            before = _Kept(opening, _items(opening, before))
+            if before.weight > min(size * _DENSE, self._bound):
                 return
-            self._keep(sign, (kept, *known[: _ALIKE - 1]))
+            self._keep(sign, (before, *known[: _ALIKE - 1]))
 
 
 def _length(kept: _Kept) -> int:
@@ -128,12 +129,5 @@ def _items(opening: Opening, before: _Kept | None) -> int:
             weight, level = before.items, level[len(shared) :]
     while level and weight <= len(opening.text) * _DENSE:
         weight += sum(map(getsizeof, level))
-        inner: list[Any] = []
-        for value in level:
-            if type(value) is list:
-                inner += value
-            elif type(value) is dict:
-                inner += value
-                inner += value.values()
-        level = inner
+        level = get_referents(*level)  # of lists and objects; other values have none
     return weight
