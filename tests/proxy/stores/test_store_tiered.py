@@ -60,8 +60,12 @@ async def test_another_process_sees_what_one_has_put(shared):
 
 async def test_what_another_process_renewed_is_found_when_ours_expires(shared):
     async with opened(shared()) as one, opened(shared()) as two:
-        await one.put(SLOT, entry(b"old", ttl=0.05))
-        await asyncio.sleep(0.03)
+        await one.put(SLOT, entry(b"old", ttl=1))
+
+        async def kept():
+            return await two.shared.get(SLOT) is not None
+
+        await until(kept)
         await two.put(SLOT, entry(b"new"))
 
         async def renewed():
