@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.base.tiktoken_files import TABLES
+from proxy import token_pieces
+from proxy.tiktoken_tables import encoding
+from proxy.token_pieces import Pieces
+
+WORDS = st.sampled_from(
+    [
+        r'"',
+        r'"a":',
+        r"don't",
+        r"'s",
+        r"/",
+        r".",
+        r"._-",
+        r"{",
+        r"},",
+        r"x",
+        r"Word",
+        r"HTTPServer",
+        r"12345",
+        r"٣",
+        r"é",
+        r"Ω",
+        r"中",
+        r"中国",
+        r"🙂",
+        r"<|endoftext|>",
+        r"https://a.b/",
+        " ",
+        "  ",
+        ' "',
+        " 中",
+        "\n",
+        "\t",
+        "\r\n",
+        "\x1c",
+        "\xa0",
+        "\u3000",
+        "é",
+        "�",
+        "�",
+    ]
+)
+TEXT = st.lists(WORDS | st.text(max_size=4), max_size=120).map("".join)
+
+
+@pytest.fixture(scope="session", params=sorted(TABLES))
+def plain(request, tmp_path_factory):
+    return encoding(request.param, tmp_path_factory.mktemp("tiktoken")).encode_ordinary
+
+
+@pytest.fixture(scope="session")
+def counted(plain):
+    return Pieces(plain)
+
+
+@given(texts=st.lists(TEXT, min_size=1, max_size=3))
+def test_counts_are_those_of_the_whole_text_whatever_is_remembered(plain, counted, texts):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_pieces, "_SHORT", 8)  # else most of these texts are not cut
+        for text in (*texts, *texts, "".join(texts)):
+            assert counted.count(text) == len(plain(text))
+
+
+def test_what_comes_again_is_not_encoded_again(plain):
+    asked = []
+
+    def encode(text):
+        asked.append(text)
+        return plain(text)
+
+    counter = Pieces(encode)
+    rows = [f'{{"id": {n}, "kind": "issue", "by": "user {n % 7}", "x": 1}}' for n in range(99)]
+    first, second = counter.count("\n".join(rows)), counter.count("\n".join(rows[::-1]))
+    assert first == len(plain("\n".join(rows)))
+    assert second == len(plain("\n".join(rows[::-1])))
+    assert len("".join(asked)) < len("\n".join(rows)) / 2
+
+
+def test_long_texts_are_cut_in_strides_and_counted_whole(plain, counted, monkeypatch):
+    monkeypatch.setattr(token_pieces, "_STRIDE", 200)
+    for text in ("the end, and more " * 99, '{"a":"b","c":12,"d":"e f"},' * 99, "abc\n" * 999):
+        assert counted.count(text) == len(plain(text))
+
+
+def test_memory_is_bounded(plain, monkeypatch):
+    monkeypatch.setattr(token_pieces, "_MOST", 50)
+    counter = Pieces(plain)
+    text = " ".join(f"word{n}" for n in range(400))
+    assert counter.count(text) == len(plain(text))
+    assert all(len(cut.known) <= 50 for cut in counter._cuts)
