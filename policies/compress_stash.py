@@ -14,7 +14,7 @@ from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import policy
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.base.prompt_memo import Memo
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms as Caching
@@ -33,7 +33,6 @@ from policies.compress.stash_original import (
     name_of,
     results,
 )
-from policies.compress.text_measure import Count
 from policies.compress.text_protected import looks_like_code_or_diff
 
 _VERSION = 1  # of extracts and markers: what an older one has sent is sent no more

@@ -12,12 +12,11 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 
 from policies.base.call import Call, Dialect
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.compress.freeze_form import UNKNOWN, Form, Rules, joined, restored, stored
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot, replaced
 from policies.compress.freeze_work import Task, Workshop
-from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded

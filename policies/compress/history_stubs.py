@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from policies.base.call import Dialect
-from policies.base.ports import fourths
+from policies.base.ports import Count, fourths
 from policies.base.spans import Path
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, replaced, spots
-from policies.compress.text_measure import Count, tokens
 
 VERSION = 1
 _STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
@@ -70,5 +69,5 @@ class Stubs:
         new = replaced(raw, dict.fromkeys(texts, _STUB)) if texts else None
         if new is None:
             return Stub(None)
-        before = sum(tokens(text, count) for text in texts.values())
+        before = sum(count(text) for text in texts.values())
         return Stub(new, len(texts), before, len(texts) * count(_STUB))

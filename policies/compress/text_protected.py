@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from policies.compress.text_screen import shown
+
 _FENCE = re.compile(r"(?m)^ {0,3}(?:```|~~~)")
 _DIFF = re.compile(
     r"(?m)^(?:diff --git |@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@|\*{15}$"
@@ -39,8 +41,14 @@ _CODE = re.compile(
 def looks_like_code_or_diff(text: str) -> bool:
     """Whether it has a fence or a diff anywhere, or a good part of its lines is source code.
 
+    As it came, or as a terminal shows it: colours may stand before what a line begins with.
     In doubt, yes: a log taken for code stays as it is, which costs only tokens.
     """
+    seen = shown(text)
+    return _looks(text) or (seen != text and _looks(seen))
+
+
+def _looks(text: str) -> bool:
     if any(sign in text for sign in _SIGNS) and (_FENCE.search(text) or _DIFF.search(text)):
         return True
     half = len(text) // 2
