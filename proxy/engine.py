@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from copy import copy
 
 import msgspec
 
@@ -86,6 +87,13 @@ class Engine:
         self._guards = guards
         self._clock = clock
         self._counter = counter
+        self.trial = False
+
+    def on_trial(self) -> Engine:
+        """The same, for plans that are only looked at."""
+        other = copy(self)
+        other.trial = True
+        return other
 
     async def plan(
         self, call: Call, pipeline: Pipeline, without: frozenset[str] = frozenset()
@@ -226,7 +234,9 @@ class Engine:
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
         policy = stage.policy
-        view = View(self._bind(stage.name, call.tenant), now, self._terms, self._counter)
+        view = View(
+            self._bind(stage.name, call.tenant), now, self._terms, self._counter, self.trial
+        )
         try:
             work = policy.plan(call, view)
             try:

@@ -240,6 +240,20 @@ def test_explain_shows_the_same_as_a_diff(penstock, ask):
     assert "changes" not in _client.post(url, json=body).json()
 
 
+def test_what_is_only_explained_is_not_late_when_it_comes(penstock, ask):
+    rows = json.dumps([{"n": n, "name": f"explained {n % 7} {n}"} for n in range(4000)])
+    body = {"model": "gpt-5", "messages": [*CHAT[:-1], CHAT[-1] | {"content": rows}]}
+    headers = {"x-penstock-policy": "hasty"}
+    url = f"{penstock.url}/admin/explain?tenant=team-a"
+    told = _client.post(url, content=json.dumps(body), headers=headers).json()
+    assert told["steps"][0]["why"] == "nothing to gain"
+    until = time.monotonic() + 20
+    while good(ask({"model": "gpt-5", "text": rows, "pipeline": "hasty"}))["text"] == rows:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert good(ask(body | {"pipeline": "hasty"}))["messages"][-1]["content"] != rows
+
+
 def test_a_text_that_was_late_is_there_the_next_time(ask):
     rows = json.dumps([{"n": n, "name": f"late {n % 7} {n}"} for n in range(4000)])
     body = {"model": "gpt-5", "text": rows, "pipeline": "hasty"}

@@ -209,6 +209,21 @@ async def test_planning_writes_nothing():
     assert made.shelves["a.x", "t"].kept == {b"k": b"v"}
 
 
+async def test_policies_are_told_of_a_trial():
+    views = []
+
+    class Looking(Fixed):
+        async def plan(self, call, view):
+            views.append(view.trial)
+            return self.step
+
+    made = engine()
+    line = pipeline(Looking("a.x", Skip("")))
+    await made.on_trial().plan(call(), line)
+    await made.plan(call(), line)
+    assert views == [True, False]
+
+
 async def test_stores_are_apart_by_policy_and_tenant():
     made = engine()
     line = pipeline(Fixed("a.x", Skip("")), Fixed("b.x", Skip("")))
