@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from policies.base.ports import Count
 from policies.compress import log_codec, text_items, text_repeats
-from policies.compress.text_protected import looks_like_code_or_diff
-from policies.compress.text_screen import screen
+from policies.compress.text_protected import is_code_or_diff
+from policies.compress.text_screen import screen, shown
 
 _CODECS = {"items": text_items, "log": log_codec, "repeats": text_repeats}
 
@@ -21,23 +21,29 @@ class Chosen(NamedTuple):
 
 def normal(text: str) -> str:
     """What a person sees of `text`; code and diffs as they came."""
-    return text if looks_like_code_or_diff(text) else screen(text)
+    seen = _screened(text)
+    return text if seen is None else seen
 
 
 def choose(text: str, count: Count) -> Chosen:
     """The shortest by counted tokens; `decode` of it is `normal(text)`, always."""
-    if looks_like_code_or_diff(text):
-        return Chosen(text, ())
-    return _shortest(screen(text), count)
+    seen = _screened(text)
+    return Chosen(text, ()) if seen is None else _shortest(seen, count)
 
 
 def checked(text: str, count: Count) -> str | None:
     """The text of what `choose` chooses, read back and compared; None if it is to stay."""
-    if looks_like_code_or_diff(text):
+    seen = _screened(text)
+    if seen is None:
         return None
-    seen = screen(text)
     chosen = _shortest(seen, count)
     return chosen.text if decode(chosen) == seen else None
+
+
+def _screened(text: str) -> str | None:
+    """The normal form of what may change; None for code and diffs."""
+    seen = shown(text)
+    return None if is_code_or_diff(text, seen) else screen(seen)
 
 
 def _shortest(seen: str, count: Count) -> Chosen:

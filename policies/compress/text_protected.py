@@ -41,11 +41,17 @@ _CODE = re.compile(
 def looks_like_code_or_diff(text: str) -> bool:
     """Whether it has a fence or a diff anywhere, or a good part of its lines is source code.
 
-    As it came, or as a terminal shows it: colours may stand before what a line begins with.
     In doubt, yes: a log taken for code stays as it is, which costs only tokens.
     """
-    seen = shown(text)
-    return _looks(text) or (seen != text and _looks(seen))
+    return is_code_or_diff(text, shown(text))
+
+
+def is_code_or_diff(text: str, seen: str) -> bool:
+    """The same of a text as it came, and `seen` of it on a terminal.
+
+    There may be colours before what a line begins with.
+    """
+    return _looks(text) or (seen is not text and _looks(seen))
 
 
 def _looks(text: str) -> bool:
