@@ -15,7 +15,7 @@ Encode = Callable[[str], Sequence[int]]
 
 _LONGEST_RUN = 4096  # characters
 _RUN = re.compile(r"\S+|\s+")
-_STRIDE = 1 << 16  # characters that are cut at once: that holds up other threads
+_STRIDE = 1 << 14  # characters that are cut at once: that holds up other threads
 _SHORT = 128  # characters of a text that is not cut, and of a piece that is remembered
 _MOST = 1 << 14  # pieces, 3 MB at most
 _PART = " \u4e2d"  # put between pieces; a word of its own, and in both vocabularies one token
@@ -42,7 +42,8 @@ class _Cut:
     def __init__(self, sign: str, after: str) -> None:
         self.sign = sign
         self.found = re.compile(f"{sign}(?<={after}{sign})")
-        self.known: dict[str, int] = {}  # piece without the sign -> tokens of it with the sign
+        # Piece without the sign -> tokens of it with the sign; 0 if it has only come once.
+        self.known: dict[str, int] = {}
 
 
 class Pieces:
@@ -69,32 +70,43 @@ class Pieces:
         if known is None:
             known = sum(len(self._encode(piece)) for piece in pieces(text))
             if len(text) <= _SHORT:
-                _keep(self._known, text, known)
+                _keep(self._known, {text: known})
         return known
 
     def _sum(self, text: str, cut: _Cut) -> int:
         first, *rest = cut.found.split(text)
         counts = list(map(cut.known.get, rest))
+        total = self._whole(first) + sum(filter(None, counts))
         if None in counts:
-            new = dict.fromkeys(p for p, tokens in zip(rest, counts, strict=True) if tokens is None)
-            found = self._learnt(list(new), cut)
-            counts = [found[p] if k is None else k for p, k in zip(rest, counts, strict=True)]
-        return self._whole(first) + sum(filter(None, counts))
+            new = [piece for piece, known in zip(rest, counts, strict=True) if known is None]
+            total += self._seen(new, cut)
+        if 0 in counts:
+            again = [piece for piece, known in zip(rest, counts, strict=True) if known == 0]
+            found = self._learnt(list(dict.fromkeys(again)), cut)
+            total += sum(map(found.__getitem__, again))
+        return total
 
-    def _learnt(self, new: Sequence[str], cut: _Cut) -> dict[str, int]:
-        """The tokens of pieces that are not known yet, encoded in one go, in this order."""
-        text = cut.sign + (_PART + cut.sign).join(new)
-        if text.count(_PART) >= len(new) or max(map(len, new)) > _LONGEST_RUN:
-            found = {piece: self._whole(cut.sign + piece) for piece in new}
+    def _seen(self, new: Sequence[str], cut: _Cut) -> int:
+        """The tokens of pieces that may never come again, in this order."""
+        longest = max(map(len, new))
+        short = new if longest <= _SHORT else [piece for piece in new if len(piece) <= _SHORT]
+        _keep(cut.known, dict.fromkeys(short, 0))
+        if longest > _LONGEST_RUN:
+            return sum(self._whole(cut.sign + piece) for piece in new)
+        return len(self._encode(cut.sign + cut.sign.join(new)))
+
+    def _learnt(self, again: Sequence[str], cut: _Cut) -> dict[str, int]:
+        """The tokens of pieces that are not known and come again, encoded in one go."""
+        text = cut.sign + (_PART + cut.sign).join(again)
+        if text.count(_PART) >= len(again) or max(map(len, again)) > _LONGEST_RUN:
+            found = {piece: self._whole(cut.sign + piece) for piece in again}
         else:
             tokens = self._encode(text)
             ends = [at for at, token in enumerate(tokens) if token == self._part]
             starts = [0, *(end + 1 for end in ends)]
             ends.append(len(tokens))
-            found = dict(zip(new, map(sub, ends, starts), strict=True))
-        for piece, count in found.items():
-            if len(piece) <= _SHORT:
-                _keep(cut.known, piece, count)
+            found = dict(zip(again, map(sub, ends, starts), strict=True))
+        _keep(cut.known, {piece: n for piece, n in found.items() if len(piece) <= _SHORT})
         return found
 
 
@@ -110,7 +122,8 @@ def _strides(text: str, cut: re.Pattern[str]) -> Iterator[str]:
     yield text[start:] if start else text
 
 
-def _keep(known: dict[str, int], text: str, tokens: int) -> None:
-    if len(known) >= _MOST:
+def _keep(known: dict[str, int], new: dict[str, int]) -> None:
+    if len(known) + len(new) > _MOST:
         known.clear()
-    known[text] = tokens
+    if len(new) <= _MOST:
+        known |= new

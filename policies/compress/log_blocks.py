@@ -17,7 +17,7 @@ from policies.compress.log_templates import Template
 
 _ROUNDS = 5
 _WIDEST = 256  # pairs of values that are compared
-_SAMPLE = 128  # occurrences of a pair that are compared
+_SAMPLE = 32  # occurrences of a pair that are compared
 _OFTEN = 4  # occurrences of a pair that earn a template
 
 _Pair = tuple[int, int]
