@@ -57,7 +57,10 @@ class Lossless(Frozen):
         sending = list(listed.raws)
         for message, sent in found:
             sending[message.number] = sent.raw or message.raw
-        results = [Message(sending[number], start, number) for _, start, number in messages]
+        results = [
+            one if sending[one.number] is one.raw else one._replace(raw=sending[one.number])
+            for one in messages
+        ]
         so = (listed._replace(raws=sending), results)
         again, more = await self._again.forms(call, view, so, until)
         for message, sent in again:

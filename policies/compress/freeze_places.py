@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
@@ -76,7 +77,8 @@ class Listing(NamedTuple):
             found = [Message(*each) for each in pairs if sign in each[0]]
         else:
             found = [Message(*each) for each in pairs if has(each[0], wanted)]
-        if any(len(message.raw) > LONGEST for message in found):
+        whole = self.starts[-1] + len(self.raws[-1]) if found else 0
+        if whole > LONGEST and any(len(message.raw) > LONGEST for message in found):
             return [message for message in found if len(message.raw) <= LONGEST]
         return found
 
@@ -141,9 +143,8 @@ def _start(name: bytes, raw: bytes) -> int | None:
 def _placed(raw: bytes, texts: Sequence[bytes], start: int) -> Listing | None:
     """Where these texts stand, one after the other from `start`; None if they do not."""
     gap = _gap(raw, start + len(texts[0])) if len(texts) > 1 else b""
-    starts = [start]  # most clients put the same bytes between all of them
-    for text in texts[:-1]:
-        starts.append(starts[-1] + len(text) + len(gap))
+    between = len(gap)  # most clients put the same bytes between all of them
+    starts = list(accumulate([start, *[len(text) + between for text in texts[:-1]]]))
     if not all(map(raw.startswith, texts, starts)):
         starts = [start]
         for text in texts[:-1]:
