@@ -19,7 +19,7 @@ from policies.compress_lossless import Lossless
 TAU, REPOS, HOOKS, LOGS = "tau_airline tool results", "github_repos", "github_webhooks", "logs"
 LINES = 1000  # of a system's log
 _SHORT = 1000  # bytes: shorter logs are left out
-_WARM = json.dumps([{"id": number, "name": "warm"} for number in range(100)])
+_WARM = json.dumps([{"id": n, "name": "naïve 中文 🙂"} for n in range(100)], ensure_ascii=False)
 Count = Callable[[str], int]
 
 
