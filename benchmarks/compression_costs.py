@@ -16,7 +16,7 @@ from policies.base.ports import View
 from policies.base.step import Edit
 from policies.compress_lossless import Lossless
 from proxy.config_load import loads
-from proxy.engine import Pipeline
+from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.run import pipeline_of
 from proxy.replay.store import Clock, Shelves

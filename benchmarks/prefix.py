@@ -43,7 +43,7 @@ from prefix_scenes import (
 from rich.console import Console
 
 from proxy.config import PRESETS
-from proxy.engine import Pipeline
+from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.schedule import Pace
 from proxy.replay.tally import Tally

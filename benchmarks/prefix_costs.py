@@ -20,10 +20,11 @@ from policies.base.body import Body
 from policies.base.call import Call, Controls, Dialect
 from policies.base.plan import Outcome
 from policies.base.usage import Usage
-from proxy.engine import Engine, Pipeline
+from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.run import terms_of
 from proxy.replay.store import Clock, Shelves
@@ -74,10 +75,12 @@ class _Desk:
         )
         begun = time.perf_counter()
         plan = await self._engine.plan(call, self._pipeline)
+        self._engine.depart(plan, self._pipeline)
         taken = time.perf_counter() - begun
         await self._engine.sent(plan)
         usage = Usage(uncached=len(raw) // 4, output=50)
         await self._engine.settle(plan, self._pipeline, Outcome(200, "openai", usage=usage))
+        self._engine.land(plan, self._pipeline)
         return taken
 
 

@@ -22,10 +22,10 @@ from policies.base.plan import Outcome, Plan
 from policies.base.step import Refuse
 from proxy.books import Books
 from proxy.edge import endpoint_scope, read_call
-from proxy.engine import Pipeline
 from proxy.errors import BadRequest, Refused
 from proxy.explain import told
 from proxy.generation import Generation
+from proxy.pipeline import Pipeline
 from proxy.send import Client, Receive, Scope, respond
 from proxy.texts import request_extra, request_texts
 from proxy.unplanned import answered

@@ -93,27 +93,29 @@ class Keys:
 
     def of(self, call: Call, heading: Heading) -> str:
         """A conversation's key, which it shares with those that begin alike."""
-        rate = self._rate(call, heading)
+        rate = self._rates.get(_name(call, heading))
+        count = 1 if rate is None else rate.shards
         scope = (call.tenant, call.model)
-        own = _encode(heading.own) if rate.shards > 1 else b""
-        name = (*scope, heading.shared, hash(own), rate.shards)
+        own = _encode(heading.own) if count > 1 else b""
+        name = (*scope, heading.shared, hash(own), count)
         key = self._made.get(name)
         if key is None:
             conversation = sha256(heading.shared + own).digest()
-            key = cache_key(scope, heading.shared, conversation, rate.shards)
+            key = cache_key(scope, heading.shared, conversation, count)
             self._made.put(name, key)
         return key
 
     def count(self, call: Call, heading: Heading) -> None:
         """The request has been answered."""
-        self._rate(call, heading).add(heading.at)
-
-    def _rate(self, call: Call, heading: Heading) -> _Rate:
-        name = (call.tenant, call.route, call.model, heading.shared)
+        name = _name(call, heading)
         rate = self._rates.get(name)
         if rate is None:
             rate = self._rates[name] = _Rate(heading.at)
             if len(self._rates) > _HEADS:
                 self._rates.popitem(last=False)
         self._rates.move_to_end(name)
-        return rate
+        rate.add(heading.at)
+
+
+def _name(call: Call, heading: Heading) -> tuple[str, str, str, bytes]:
+    return call.tenant, call.route, call.model, heading.shared
