@@ -15,7 +15,7 @@ from policies.base.plan import Outcome
 from policies.base.ports import View
 from policies.base.step import Edit
 from policies.compress_lossless import Lossless
-from proxy.config_load import loads
+from proxy.config.load import loads
 from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.run import pipeline_of

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import policies
-from proxy.config_load import loads
+from proxy.config.load import loads
 from proxy.pipeline import Pipeline
 from proxy.prices import Price
 from proxy.replay.encode import Encoder

@@ -21,7 +21,7 @@ from policies.prefix.acceptance import Accepted, accepted
 from policies.prefix.affinity import cache_key, cache_salt, session_id
 from policies.prefix.boundaries import boundaries
 from policies.prefix.instructions import as_item
-from policies.prefix.keys import Heading, Keys, headed
+from policies.prefix.keys import Asked, Keys, started
 from policies.prefix.marking import CannotPlace, Marking, inserted
 from policies.prefix.memory import Memory
 from policies.prefix.placing import Placement, Point
@@ -85,7 +85,7 @@ class Breakpoints(Base):
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` with what the upstream takes of marks, keys and headers; else `Skip`."""
         terms = view.terms(call)
-        takes = accepted(call, terms)
+        takes = accepted(call.dialect, terms)
         if takes == Accepted():
             return Skip("no cache fields for this upstream")
         if takes.key and not takes.mark:
@@ -104,14 +104,15 @@ class Breakpoints(Base):
         """A key is all that the upstream takes: the prompt need not be read to its end."""
         if takes.key in call.doc():
             return Skip("set by the client")
-        heading = headed(call, view.now)
-        if heading is None:
+        start = started(call)
+        if start is None:
             return Skip("unknown shape")
         if takes.key in await self._refused.fields(call, view.store, view.now):
             return Skip("refused by the upstream")
-        key = self._keys.of(call, heading)
+        asked = self._keys.asked(call, start, view.now)
+        key = self._keys.of(asked, start)
         body = inserted(call.body.raw, (), {takes.key: f'"{key}"'.encode()})
-        return Edit(body, Effect.EXACT, "affinity", memo=heading, revocable=takes.fields)
+        return Edit(body, Effect.EXACT, "affinity", memo=asked, revocable=takes.fields)
 
     def _followed(self, asked: Call, takes: Accepted, terms: Terms, now: float) -> Step:
         """What depends on the traffic that the request is part of."""
@@ -159,8 +160,8 @@ class Breakpoints(Base):
         memo = step.memo
         if isinstance(memo, _Memo):
             self._learn(call, memo, outcome)
-        elif isinstance(memo, Heading) and not outcome.revoked:
-            self._keys.count(call, memo)
+        elif isinstance(memo, Asked) and not outcome.revoked:
+            self._keys.count(memo)
         if outcome.revoked:
             await self._refused.add(call, outcome.revoked, store)
 

@@ -36,11 +36,10 @@ def after(call: Call, step: Edit | Send) -> Call:
     """The call as the step leaves it."""
     if isinstance(step, Edit):
         if step.effect is Effect.EXACT:  # it asks for the same answer, so it is the same request
-            step.body.recall(
-                {name: call.body.field(name) for name in DECISIVE_FIELDS},
-                FORM,
-                call.body.digest(FORM),
-            )
+            fields = call.body.fields(DECISIVE_FIELDS)
+            step.body.recall(fields, FORM, call.body.digest(FORM))
+            if not step.headers:
+                step.body.memo = call.body.memo
         headers = call.headers
         if step.headers:
             own = {name for name, _ in headers}

@@ -61,7 +61,7 @@ class Engine:
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
         found = await self._fold(call, pipeline, without, holdout=holdout)
-        anew = any(changes_history(row.step) and row.applied for row in found[0])
+        anew = any(row.applied and changes_history(row.step) for row in found[0])
         if anew:
             found, anew = await self._cheaper(call, pipeline, without, found, holdout=holdout)
         rows, final, edited = found

@@ -44,9 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def removed(self) -> int:
         """Input tokens that the applied edits took away, as far as they were counted."""
-        return sum(
-            row.step.removed for row in self.rows if row.applied and isinstance(row.step, Edit)
-        )
+        edits = [row.step for row in self.rows if row.applied and isinstance(row.step, Edit)]
+        return sum([step.removed for step in edits])
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

@@ -289,6 +289,18 @@ async def test_busy_prefixes_are_spread_over_keys_and_conversations_stay():
     assert await key_of(policy, chat(), 1e9 + 60) == first
 
 
+async def test_those_who_come_together_before_any_was_answered_all_count():
+    terms = at("api.openai.com", Terms(rule="openai_steps", read=0.5, minimum=1024))
+    policy, shelf = ours(), Shelf()
+    crowd = [chat([TALK[0], {"role": "user", "content": f"{number}?"}]) for number in range(120)]
+    steps = [await asked(policy, one, terms) for one in crowd]
+    assert len({doc(step)["prompt_cache_key"] for step in steps}) == 1
+    for one, step in zip(crowd, steps, strict=True):
+        await policy.settle(one, step, Outcome(200, "a"), shelf)
+    later = [await asked(policy, one, terms, 1e9 + 1) for one in crowd]
+    assert 8 <= len({doc(step)["prompt_cache_key"] for step in later}) <= 11
+
+
 async def test_a_session_named_by_the_client_is_one_conversation():
     policy = ours()
     terms = at("api.x.ai", Terms())

@@ -11,7 +11,7 @@ import pytest
 from policies.base.call import Effect
 from policies.base.policy import Base
 from policies.base.step import Edit, Refuse, Skip
-from proxy.config_load import loads
+from proxy.config.load import loads
 from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Prices
 from proxy.replay.report import as_dict, table
