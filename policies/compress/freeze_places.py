@@ -174,8 +174,14 @@ def _free(raw: bytes, texts: Sequence[bytes]) -> int:
 def spots(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
     """The texts of a message that may change; none where it has an odd shape.
 
-    Those of tools' results, and with `users` those of users too.
+    Those of tools' results, and with `users` those of users too; but no extracts.
     """
+    found = with_extracts(dialect, raw, users=users)
+    return [spot for spot in found if not spot.text.startswith(EXTRACT)]
+
+
+def with_extracts(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
+    """The same, and what `compress.stash` has made of others."""
     try:
         found = list(_spots(dialect, msgspec.json.decode(raw), users=users))
         return found if found and every_key_once(raw) else []
@@ -206,8 +212,7 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
     """A string, or the plain text parts of a list."""
     call = call if isinstance(call, str) else ""
     if isinstance(content, str):
-        if not content.startswith(EXTRACT):
-            yield Spot(path, content, pasted, call)
+        yield Spot(path, content, pasted, call)
     elif isinstance(content, list):
         for index, part in enumerate(content):
             if (
@@ -215,7 +220,6 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
                 and part.keys() == _PART
                 and part["type"] in _PARTS
                 and isinstance(part["text"], str)
-                and not part["text"].startswith(EXTRACT)
             ):
                 yield Spot((*path, index, "text"), part["text"], pasted, call)
 

@@ -25,6 +25,10 @@ _PARAMETERS = {
             "type": "integer",
             "description": "The character to begin at, 0 by default; for very long originals.",
         },
+        "length": {
+            "type": "integer",
+            "description": "How many characters to give at most, for a part of the original.",
+        },
     },
     "required": ["id"],
     "additionalProperties": False,

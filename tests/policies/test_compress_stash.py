@@ -235,6 +235,15 @@ async def test_the_original_comes_from_the_request_or_from_the_store(original, m
     assert found == whole
 
 
+async def test_a_part_of_the_original(original):
+    whole = log("here")
+    for length, size in ((40, 40), (10**6, 1000), (None, 1000)):
+        said = await original.answer(asking(id=name_of(whole), offset=7, length=length), Shelf())
+        assert said.text.startswith(whole[7 : 7 + size] + f"\n[Characters 7 to {7 + size} of")
+    said = await original.answer(asking(id=name_of(whole), length=-1), Shelf())
+    assert said.failed
+
+
 async def test_what_stands_under_a_name_must_have_that_name(original):
     shelf = Shelf()
     await shelf.put(key_of(name_of("mine")), b"something else", DAY)

@@ -44,10 +44,13 @@ class Rounds:
         self._known: Memo[tuple[str, bytes], tuple[Unseen, float]] = Memo(_MEMORY)
 
     async def told(
-        self, call: Call, tool: LocalTool, raws: list[bytes]
+        self, call: Call, tool: LocalTool, raws: list[bytes], own: list[bytes]
     ) -> tuple[list[bytes], bytes]:
-        """The messages as the model has seen them, and what a reply's key goes on from."""
-        places, chain = self._places.find(call.dialect, call.model, raws)
+        """The messages as the model has seen them, and what a reply's key goes on from.
+
+        `own`: the messages as the client has sent them, each in the place of the one in `raws`.
+        """
+        places, chain = self._places.find(call.dialect, _begun(call), own)
         found = [self._known.get((call.tenant, place.key)) for place in places]
         late = time.time() - tool.ttl / 2
         wanted = [
@@ -105,7 +108,7 @@ class Rounds:
         """Messages to be sent first, and what the provider calls the reply that is named."""
         if call.dialect is not Dialect.RESPONSES:
             return [], None
-        named = call.body.field("previous_response_id")
+        named = (call.came or call.body).field("previous_response_id")
         if not isinstance(named, str):
             return [], None
         entry = await self._bind(SPACE, call.tenant).get(_after(named))
@@ -117,6 +120,13 @@ class Rounds:
     def _put(self, name: tuple[str, bytes], unseen: Unseen, at: float) -> None:
         size = 200 + sum(map(len, (*unseen.messages, *unseen.beside)))
         self._known.put(name, (unseen, at), size)
+
+
+def _begun(call: Call) -> str:
+    """What the messages of a request go on from: of two replies, the same words may follow."""
+    if call.dialect is not Dialect.RESPONSES:
+        return call.model
+    return f"{call.model}\0{(call.came or call.body).field('previous_response_id')}"
 
 
 def _after(reply: str) -> bytes:

@@ -12,7 +12,7 @@ from policies.base.local_tool import Said
 from policies.base.ports import Entry
 from policies.base.reply import Reply
 from proxy.backends.wrap.rounds import LocalTools
-from proxy.errors import BrokenReply, UpstreamError
+from proxy.errors import BrokenReply, UpstreamError, UpstreamTimeout
 from tests.fakes.scripted_model import PLAIN, STREAMS, Turn
 from tests.fakes.scripted_model import Said as Spoken
 
@@ -147,18 +147,85 @@ async def test_the_model_is_given_what_it_asked_for(kind, stream):
     assert inner.calls[0].header(b"accept-encoding") == b"identity"
 
 
-async def test_an_error_of_a_later_round(kind):
-    refused = whole(b'{"error":"too long"}', 400)
-    tools, _ = wrapped(plain(kind, OWN), refused)
-    reply = await tools.send(asking(kind))
-    assert (reply.status, await read(reply)) == (400, b'{"error":"too long"}')
-    tools, _ = wrapped(streamed(frames(kind, Turn("", OWN.calls))), refused)
-    reply = await tools.send(asking(kind, stream=True))
+REFUSED = b'{"error":"too long"}'
+
+
+def rounds_of(kind, stream, turns):
+    """Replies, one a turn; a turn that is a number is an upstream's failure."""
+    for number, turn in enumerate(turns):
+        if isinstance(turn, Exception | int):
+            yield turn if isinstance(turn, Exception) else whole(REFUSED, turn)
+        elif stream:
+            yield streamed(frames(kind, turn, number))
+        else:
+            yield plain(kind, turn, number)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_later_round_that_is_refused(kind, stream):
+    """The model is told, and may ask for less; then it is the client's own request that goes."""
+    asked = edited(asking(kind, stream=stream, stream_options={"include_usage": True}))
+    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, 400, OWN, 400, 413, Turn("Alone.")]))
+    heard = (await read(await tools.send(asked))).decode()
+    assert "Alone." in heard
+    assert "see." in heard
+    assert "own" not in heard
+    sent = [one.body.raw.decode() for one in inner.calls]
+    assert ["prompt was refused" in raw for raw in sent] == [False, False, True, True, True, False]
+    assert ["given {" in raw for raw in sent] == [False, True, False, True, False, False]
+    assert sent[-1] == asked.came.raw.decode()
+
+
+def edited(one):
+    """A call to which a policy has added something."""
+    body = Body(one.body.raw[:-1] + b', "z": 1}')
+    return msgspec.structs.replace(one, body=body, came=one.body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("failure", [500, 429, UpstreamTimeout("late")])
+async def test_a_later_round_that_fails(kind, stream, failure):
+    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, failure, Turn("Alone.")]))
+    asked = edited(asking(kind, stream=stream))
+    assert b"Alone." in await read(await tools.send(asked))
+    last = json.loads(inner.calls[-1].body.raw)
+    assert last == json.loads(asked.came.raw) | (
+        {"stream_options": {"include_usage": True}} if stream and kind[0] == "c" else {}
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_was_said_is_given_where_nothing_follows(kind, stream):
+    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, 500, UpstreamTimeout("late")]))
+    heard = (await read(await tools.send(edited(asking(kind, stream=stream))))).decode()
+    assert "see." in heard
+    assert '"length"' in heard or "max_tokens" in heard or "max_output_tokens" in heard
+    assert "own" not in heard
+    assert len(inner.calls) == 3
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_where_nothing_was_said_the_failure_passes(kind, stream):
+    silent = Turn("", OWN.calls)
+    tools, _ = wrapped(*rounds_of(kind, stream, [silent, 429, 429]))
+    one = edited(asking(kind, stream=stream))
+    if not stream:
+        reply = await tools.send(one)
+        assert (reply.status, await read(reply)) == (429, REFUSED)
+        tools, _ = wrapped(*rounds_of(kind, stream, [silent, 400, 400, UpstreamTimeout("late")]))
+        with pytest.raises(UpstreamTimeout):
+            await tools.send(one)
+        return
     heard = []
-    with pytest.raises(UpstreamError, match="the upstream answered 400"):
-        await listen(reply, heard)
+    with pytest.raises(UpstreamError, match="the upstream answered 429"):
+        await listen(await tools.send(one), heard)
     assert b"own" not in b"".join(heard)
     assert kind != "responses" or b"response.created" in heard[0]
+
+
+async def test_a_later_round_that_is_no_reply(kind):
+    tools, _ = wrapped(plain(kind, OWN), whole(b"<html>"), plain(kind, Turn("Alone.")))
+    assert b"Alone." in await read(await tools.send(edited(asking(kind))))
 
 
 async def test_a_stream_that_breaks_off_in_our_call(kind):
@@ -187,11 +254,20 @@ async def test_a_client_that_leaves_ends_the_upstream_call(kind):
 
 async def test_an_upstream_that_knows_no_stream_options():
     kind = "chat/completions"
-    tools, inner = wrapped(whole(b"{}", 400), streamed(frames(kind, Turn("ok"))))
+    refusal = whole(b'{"error":"stream_options: extra inputs are not permitted"}', 400)
+    tools, inner = wrapped(refusal, streamed(frames(kind, Turn("ok"))))
     reply = await tools.send(asking(kind, stream=True))
     assert reply.status == 200
     asked = ["stream_options" in json.loads(call.body.raw) for call in inner.calls]
     assert asked == [True, False]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refusal_that_has_nothing_to_do_with_stream_options_is_final(status):
+    tools, inner = wrapped(whole(REFUSED, status))
+    reply = await tools.send(asking("chat/completions", stream=True))
+    assert (reply.status, await read(reply)) == (status, REFUSED)
+    assert len(inner.calls) == 1
 
 
 async def test_a_compressed_reply_is_read(kind):
