@@ -12,7 +12,7 @@ def scripted():
 
 
 @pytest.fixture
-def model(scripted):
+def upstream(scripted):
     """A `ScriptedModel` that has been asked nothing yet."""
     scripted.requests.clear()
     scripted.turns.clear()

@@ -32,22 +32,22 @@ def penstock(scripted):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_read_stays_when_old_results_go(penstock, model, kind, stream):
+def test_what_was_read_stays_when_old_results_go(penstock, upstream, kind, stream):
     text = log(f"{kind} {stream}")
     with contextlib.closing(Talk(kind, penstock.url, stream=stream, model="gpt-4o")) as talk:
-        model.turns.append(Turn("", [("run", {})]))
+        upstream.turns.append(Turn("", [("run", {})]))
         results = dict.fromkeys(talk.ask(f"Read {kind} {stream}").calls, text)
-        model.turns += [Turn("Look:", [(TOOL, last_id)], "hm"), Turn("Found.", [], "aha")]
+        upstream.turns += [Turn("Look:", [(TOOL, last_id)], "hm"), Turn("Found.", [], "aha")]
         talk.give(results)
         for number in range(7):
-            model.turns.append(Turn("", [("run", {})]))
+            upstream.turns.append(Turn("", [("run", {})]))
             calls = talk.ask(f"Go on {number}").calls
-            model.turns.append(Turn("Well."))
+            upstream.turns.append(Turn("Well."))
             talk.give(dict.fromkeys(calls, log(f"page {number}", 60)))
-        name = last_id(model.docs[1])
-        model.turns += [Turn("Again:", [(TOOL, name)]), Turn("Found again.")]
+        name = last_id(upstream.docs[1])
+        upstream.turns += [Turn("Again:", [(TOOL, name)]), Turn("Found again.")]
         assert talk.ask("And the first?").text == "Again:\n\nFound again."
-    sent = [prompt(seen) for seen in model.requests]
+    sent = [prompt(seen) for seen in upstream.requests]
     out = ["".join(each).count("is left out") for each in sent]
     assert out[-1] >= 4
     assert out == sorted(out)
@@ -58,4 +58,4 @@ def test_what_was_read_stays_when_old_results_go(penstock, model, kind, stream):
     assert "".join(sent[-1]).count(json.dumps(text)) == 2
     assert name["id"] in sent[-1][2]
     assert "is left out" in sent[-1][2]
-    assert model.faults == []
+    assert upstream.faults == []
