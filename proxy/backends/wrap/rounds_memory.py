@@ -18,6 +18,7 @@ from proxy.backends.wrap.rounds_prompt import Place, Places
 
 SPACE = "rounds"  # of the store
 _MEMORY = 16_000_000  # bytes of either generation
+_SURE = 300.0  # seconds for which nothing is taken for nothing: the store may have been down
 
 Bind = Callable[[str, str], Store]  # (space, tenant)
 _json = msgspec.json.Encoder().encode
@@ -52,9 +53,11 @@ class Rounds:
         """
         places, chain = self._places.find(call.dialect, _begun(call), own)
         found = [self._known.get((call.tenant, place.key)) for place in places]
-        late = time.time() - tool.ttl / 2
+        now, half = time.time(), tool.ttl / 2
         wanted = [
-            at for at, it in enumerate(found) if it is None or (it[0].messages and it[1] < late)
+            at
+            for at, it in enumerate(found)
+            if it is None or it[1] < now - (half if it[0].messages else _SURE)
         ]
         looked_up = await asyncio.gather(
             *(self._look_up(call, tool, places[at], last=places[at] is places[-1]) for at in wanted)
@@ -67,10 +70,10 @@ class Rounds:
         return left, chain
 
     async def _look_up(self, call: Call, tool: LocalTool, place: Place, *, last: bool) -> Unseen:
-        """What was found to be nothing stays so, unless another worker may be writing it."""
+        """What is nothing stays so for a while, unless another worker may be writing it."""
         store, name, now = self._bind(SPACE, call.tenant), (call.tenant, place.key), time.time()
         known = self._known.get(name)
-        if known is None:
+        if known is None or not known[0].messages:
             entry = await store.get(place.key)
             if entry is None and last:
                 return _NOTHING

@@ -8,91 +8,30 @@ from backends import JSON, SSE, Pieces, Scripted, call, whole
 
 from policies.base.body import Body
 from policies.base.call import Dialect
-from policies.base.local_tool import Said
 from policies.base.ports import Entry
 from policies.base.reply import Reply
 from proxy.backends.wrap.rounds import LocalTools
-from proxy.errors import BrokenReply, UpstreamError, UpstreamTimeout
-from tests.fakes.scripted_model import PLAIN, STREAMS, Turn
-from tests.fakes.scripted_model import Said as Spoken
-
-KINDS = {
-    "chat/completions": Dialect.CHAT,
-    "messages": Dialect.MESSAGES,
-    "responses": Dialect.RESPONSES,
-}
-
-
-class Tool:
-    name, space, rounds, ttl, extra = "own", "space", 2, 60.0, 0
-
-    async def answer(self, arguments, store):
-        return Said(f"given {arguments}")
-
-
-class Nothing:
-    """A store that forgets."""
-
-    async def get(self, key):
-        return None
-
-    async def put(self, key, value, ttl, model=""):
-        pass
-
-
-def wrapped(*replies):
-    inner = Scripted(*replies)
-    return LocalTools(inner, lambda space, tenant: Nothing()), inner
-
-
-def asking(kind, **fields):
-    field = "input" if kind == "responses" else "messages"
-    doc = {"model": "m", field: [{"role": "user", "content": "hi"}], "tools": [{}], **fields}
-    raw = json.dumps(doc).encode()
-    stream = fields.get("stream", False)
-    return call(body=Body(raw), dialect=KINDS[kind], path=kind, local=Tool(), stream=stream)
-
-
-def said(kind, turn, number=1, doc=None):
-    calls = [(name, json.dumps(given)) for name, given in turn.calls]
-    return Spoken(number, turn, calls, doc or {"stream_options": {"include_usage": True}})
-
-
-def plain(kind, turn, number=1):
-    return whole(json.dumps(PLAIN[kind](said(kind, turn, number))).encode())
-
-
-def frames(kind, turn, number=1):
-    found = [
-        (f"event: {each['type']}\r\n" if "type" in each else "")
-        + f"data: {json.dumps(each)}\r\n\r\n"
-        for each in STREAMS[kind](said(kind, turn, number))
-        if each is not None
-    ]
-    return [frame.encode() for frame in found] + [b"data: [DONE]\n\n"] * (kind[0] == "c")
-
-
-def streamed(pieces):
-    body = Pieces()
-    body.put(*pieces, None)
-    return Reply(200, SSE, body, "a")
-
-
-async def listen(reply, heard):
-    async for chunk in reply.chunks:
-        heard.append(chunk)
-
-
-async def read(reply):
-    return b"".join([chunk async for chunk in reply.chunks])
+from proxy.errors import BrokenReply
+from tests.fakes.round_replies import (
+    KINDS,
+    OWN,
+    REFUSED,
+    Nothing,
+    asking,
+    frames,
+    listen,
+    plain,
+    read,
+    said,
+    streamed,
+    wrapped,
+)
+from tests.fakes.scripted_model import PLAIN, Turn
 
 
 @pytest.fixture(params=sorted(KINDS))
 def kind(request):
     return request.param
-
-
-OWN = Turn("Let me see.", [("own", {"x": 1})])
 
 
 async def test_calls_without_a_tool_of_ours_pass(kind):
@@ -145,87 +84,6 @@ async def test_the_model_is_given_what_it_asked_for(kind, stream):
     assert asked.local.extra == 110  # two rounds of 100 and 10
     assert 'given {"x' in inner.calls[1].body.raw.decode().replace("\\", "")
     assert inner.calls[0].header(b"accept-encoding") == b"identity"
-
-
-REFUSED = b'{"error":"too long"}'
-
-
-def rounds_of(kind, stream, turns):
-    """Replies, one a turn; a turn that is a number is an upstream's failure."""
-    for number, turn in enumerate(turns):
-        if isinstance(turn, Exception | int):
-            yield turn if isinstance(turn, Exception) else whole(REFUSED, turn)
-        elif stream:
-            yield streamed(frames(kind, turn, number))
-        else:
-            yield plain(kind, turn, number)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_later_round_that_is_refused(kind, stream):
-    """The model is told, and may ask for less; then it is the client's own request that goes."""
-    asked = edited(asking(kind, stream=stream, stream_options={"include_usage": True}))
-    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, 400, OWN, 400, 413, Turn("Alone.")]))
-    heard = (await read(await tools.send(asked))).decode()
-    assert "Alone." in heard
-    assert "see." in heard
-    assert "own" not in heard
-    sent = [one.body.raw.decode() for one in inner.calls]
-    assert ["prompt was refused" in raw for raw in sent] == [False, False, True, True, True, False]
-    assert ["given {" in raw for raw in sent] == [False, True, False, True, False, False]
-    assert sent[-1] == asked.came.raw.decode()
-
-
-def edited(one):
-    """A call to which a policy has added something."""
-    body = Body(one.body.raw[:-1] + b', "z": 1}')
-    return msgspec.structs.replace(one, body=body, came=one.body)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("failure", [500, 429, UpstreamTimeout("late")])
-async def test_a_later_round_that_fails(kind, stream, failure):
-    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, failure, Turn("Alone.")]))
-    asked = edited(asking(kind, stream=stream))
-    assert b"Alone." in await read(await tools.send(asked))
-    last = json.loads(inner.calls[-1].body.raw)
-    assert last == json.loads(asked.came.raw) | (
-        {"stream_options": {"include_usage": True}} if stream and kind[0] == "c" else {}
-    )
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_what_was_said_is_given_where_nothing_follows(kind, stream):
-    tools, inner = wrapped(*rounds_of(kind, stream, [OWN, 500, UpstreamTimeout("late")]))
-    heard = (await read(await tools.send(edited(asking(kind, stream=stream))))).decode()
-    assert "see." in heard
-    assert '"length"' in heard or "max_tokens" in heard or "max_output_tokens" in heard
-    assert "own" not in heard
-    assert len(inner.calls) == 3
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_where_nothing_was_said_the_failure_passes(kind, stream):
-    silent = Turn("", OWN.calls)
-    tools, _ = wrapped(*rounds_of(kind, stream, [silent, 429, 429]))
-    one = edited(asking(kind, stream=stream))
-    if not stream:
-        reply = await tools.send(one)
-        assert (reply.status, await read(reply)) == (429, REFUSED)
-        tools, _ = wrapped(*rounds_of(kind, stream, [silent, 400, 400, UpstreamTimeout("late")]))
-        with pytest.raises(UpstreamTimeout):
-            await tools.send(one)
-        return
-    heard = []
-    with pytest.raises(UpstreamError, match="the upstream answered 429"):
-        await listen(await tools.send(one), heard)
-    assert b"own" not in b"".join(heard)
-    assert kind != "responses" or b"response.created" in heard[0]
-
-
-async def test_a_later_round_that_is_no_reply(kind):
-    tools, _ = wrapped(plain(kind, OWN), whole(b"<html>"), plain(kind, Turn("Alone.")))
-    assert b"Alone." in await read(await tools.send(edited(asking(kind))))
 
 
 async def test_a_stream_that_breaks_off_in_our_call(kind):
