@@ -60,7 +60,7 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, client:
     if isinstance(plan.final, Refuse):
         final = plan.final
         raise Refused(final.why, final.status, final.code, final.retry_after)
-    await lane.engine.settle(plan, pipeline, Outcome(200))  # forms are kept
+    await lane.engine.settle(plan, pipeline, Outcome(200, applied=False))  # but forms are kept
     changed = plan.call.body is not plan.original.body
     after = await _tokens(plan.call, generation.books, bare=bare) if changed else before
     body = await asyncio.to_thread(_answer, plan, (before, after), bare=bare)

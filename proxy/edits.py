@@ -47,5 +47,8 @@ def after(call: Call, step: Edit | Send) -> Call:
         if call.body.wire is not call.body.raw:  # an edited body is not compressed again
             headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
         local = step.local or call.local
-        return msgspec.structs.replace(call, body=step.body, headers=headers, local=local)
+        came = call.came or call.body
+        return msgspec.structs.replace(
+            call, body=step.body, headers=headers, local=local, came=came
+        )
     return msgspec.structs.replace(call, backends=step.backends)
