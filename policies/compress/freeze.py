@@ -87,9 +87,9 @@ class Frozen(Base):
                 self._sight.prepare(call.model, view.counter(call.model))
             return Skip("nothing to shorten")
         if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw)
+            listed = listing(call.dialect, raw, call.body.holds)
         else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw)
+            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
         if listed is None:
             return Skip("a shape to leave alone")
         messages = listed.holding(wanted)
