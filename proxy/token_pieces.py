@@ -63,6 +63,8 @@ class Pieces:
             return self._whole(text)
         quote, space = self._cuts
         cut = quote if 2 * text.count(quote.sign) > text.count(space.sign) else space
+        if len(text) <= _STRIDE:
+            return self._sum(text, cut)
         return sum(self._sum(part, cut) for part in _strides(text, cut.found))
 
     def _whole(self, text: str) -> int:
@@ -119,7 +121,7 @@ def _strides(text: str, cut: re.Pattern[str]) -> Iterator[str]:
             break
         yield text[start : found.start()]
         start = found.start()
-    yield text[start:] if start else text
+    yield text[start:]
 
 
 def _keep(known: dict[str, int], new: dict[str, int]) -> None:
