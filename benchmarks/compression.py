@@ -3,8 +3,8 @@
     python benchmarks/compression.py [--llmlingua FOLDER] [LOG…]
 
 Tokens are o200k. Logs are those named, else those of this machine with 1,000 lines or more; of each
-the first 1,000 are taken. Seconds are of a process's own time, at first sight, the tokens that
-choosing counts included. `scripts/bench-peers` installs Headroom. With the folder of a model,
+the first 1,000 are taken. Seconds are of a process's own time, at the first sight of each payload,
+with all counting of tokens. `scripts/bench-peers` installs Headroom. With the folder of a model,
 `compress.llmlingua` is measured on prose and the package itself on everything, by the clock. Exit
 code 0: every bar met; 1: a bar was missed or the measurement failed; 2: no data.
 """
@@ -29,7 +29,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from proxy.tiktoken_tables import encoding
+from proxy.tokens import Tokens
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 OURS = "penstock"
@@ -129,11 +129,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="compression-") as work:
             folder = Path(work)
-            vocabulary = encoding("o200k_base", folder)
-
-            def count(text: str) -> int:
-                return len(vocabulary.encode_ordinary(text))
-
+            count = Tokens(folder).counter("gpt-4o")
+            count("")  # loads the vocabulary
             texts = sets(data, options.logs or system_logs())
             found = contents(texts, count, folder)
             bars = content_bars(found) + conversation_bars(data, folder, texts[TAU], count)

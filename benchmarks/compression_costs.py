@@ -15,8 +15,8 @@ from policies.base.plan import Outcome
 from policies.base.ports import View
 from policies.base.step import Edit
 from policies.compress_lossless import Lossless
-from proxy.config_load import loads
-from proxy.engine import Pipeline
+from proxy.config.load import loads
+from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.run import pipeline_of
 from proxy.replay.store import Clock, Shelves
@@ -66,7 +66,7 @@ async def violations(data: Path, work: Path) -> int:
     return total
 
 
-def _conversation(texts: Sequence[str]) -> bytes:
+def conversation(texts: Sequence[str]) -> bytes:
     """A chat of 60 messages and 100 KB in which tools have answered with these texts."""
     call = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
     messages = [{"role": "system", "content": "Be exact. " * 100}, {"role": "user", "content": "?"}]
@@ -84,23 +84,24 @@ def _conversation(texts: Sequence[str]) -> bytes:
 
 async def warm(texts: Sequence[str], count: Count) -> float:
     """The shortest of many plans of a conversation that is known, in milliseconds."""
-    raw = _conversation(texts)
+    raw = conversation(texts)
     policy = Lossless(Lossless.Settings(budget=60.0))
     store = Shelves(Clock(0.0)).bind("compress", "t")
     view = View(store, 0.0, counter=lambda _: count)
     best = float("inf")
     for _ in range(_ROUNDS):
-        call = _call(Body(bytes(bytearray(raw))))
+        one = call(Body(bytes(bytearray(raw))))
         begun = time.perf_counter()
-        step = await policy.plan(call, view)
+        step = await policy.plan(one, view)
         best = min(best, time.perf_counter() - begun)
         assert isinstance(step, Edit)
-        await policy.settle(call, step, Outcome(200), store)
+        await policy.settle(one, step, Outcome(200), store)
     await policy.aclose()
     return best * 1000
 
 
-def _call(body: Body) -> Call:
+def call(body: Body) -> Call:
+    """A request to GPT-5 with this body."""
     return Call(
         id="1",
         dialect=Dialect.CHAT,

@@ -19,6 +19,7 @@ from policies.compress_lossless import Lossless
 TAU, REPOS, HOOKS, LOGS = "tau_airline tool results", "github_repos", "github_webhooks", "logs"
 LINES = 1000  # of a system's log
 _SHORT = 1000  # bytes: shorter logs are left out
+_WARM = json.dumps([{"id": n, "name": "naïve 中文 🙂"} for n in range(100)], ensure_ascii=False)
 Count = Callable[[str], int]
 
 
@@ -96,14 +97,20 @@ def _compact(document: object) -> str:
 
 
 def penstock(texts: Sequence[str], count: Count) -> Result:
-    """Each payload by `compress.lossless` at its defaults, read back and compared."""
+    """Each payload by `compress.lossless` at its defaults, read back and compared.
+
+    After one that is not timed. One that comes again takes what it took at first sight: what
+    was counted then is remembered.
+    """
     settings = Lossless.Settings()
     rules = Rules(settings.min_tokens, settings.min_gain)
+    form(_WARM, count, rules, pasted=False)
     found = Result()
+    first: dict[str, float] = {}
     for text in texts:
         begun = time.process_time()
         made = form(text, count, rules, pasted=False)
-        found.seconds.append(time.process_time() - begun)
+        found.seconds.append(first.setdefault(text, time.process_time() - begun))
         found.size += len(text.encode())
         found.before.append(count(text))
         found.after.append(count(text if made.text is None else made.text))

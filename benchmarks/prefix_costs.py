@@ -20,10 +20,11 @@ from policies.base.body import Body
 from policies.base.call import Call, Controls, Dialect
 from policies.base.plan import Outcome
 from policies.base.usage import Usage
-from proxy.engine import Engine, Pipeline
+from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.pipeline import Pipeline
 from proxy.prices import Prices
 from proxy.replay.run import terms_of
 from proxy.replay.store import Clock, Shelves
@@ -36,6 +37,7 @@ _CONVERSATIONS, _TURNS = 40, 8
 _WARM = 40  # requests before the clock runs
 _STARTED = 1_795_000_000.0
 _PAGE = 4096
+_TIMES = "times"
 
 
 class _Desk:
@@ -74,10 +76,12 @@ class _Desk:
         )
         begun = time.perf_counter()
         plan = await self._engine.plan(call, self._pipeline)
+        self._engine.depart(plan, self._pipeline)
         taken = time.perf_counter() - begun
         await self._engine.sent(plan)
         usage = Usage(uncached=len(raw) // 4, output=50)
         await self._engine.settle(plan, self._pipeline, Outcome(200, "openai", usage=usage))
+        self._engine.land(plan, self._pipeline)
         return taken
 
 
@@ -115,16 +119,26 @@ async def _milliseconds(*wanted: str) -> float:
 
 def milliseconds() -> dict[str, float]:
     """Median times to plan the next turn of a 100 KB conversation: all policies, and each."""
-    found = {"all prefix policies": asyncio.run(_milliseconds(*ALL))}
-    return found | {name: asyncio.run(_milliseconds(name)) for name in ALL}
+    found: dict[str, float] = json.loads(_apart(_TIMES))
+    return found
 
 
 def megabytes(count: int) -> float:
     """By how much a fresh process grows with so many distinct prompts."""
-    command = [sys.executable, __file__, str(count)]
+    return float(_apart(str(count)))
+
+
+def _apart(what: str) -> str:
+    """What a process says that holds nothing else, such as traces."""
+    command = [sys.executable, __file__, what]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return float(done.stdout)
+    return done.stdout
+
+
+def _times() -> dict[str, float]:
+    found = {"all prefix policies": asyncio.run(_milliseconds(*ALL))}
+    return found | {name: asyncio.run(_milliseconds(name)) for name in ALL}
 
 
 async def _grown(count: int) -> float:
@@ -148,4 +162,4 @@ def _resident() -> float:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(_grown(int(sys.argv[1]))))
+    print(json.dumps(_times()) if sys.argv[1] == _TIMES else asyncio.run(_grown(int(sys.argv[1]))))

@@ -25,7 +25,7 @@ from policies.base.policy import Base
 from policies.base.ports import View
 from policies.base.step import Edit, Step
 from policies.base.tiktoken_files import TABLES, unpack
-from proxy.engine import Pipeline, Stage
+from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Price
 from proxy.replay.encode import Encoder
 from proxy.replay.meter import Meter, recording_of

@@ -7,7 +7,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.policy import Base
 from policies.base.ports import View
 from policies.base.step import Edit, Skip, Step
-from proxy.engine import Pipeline, Stage
+from proxy.pipeline import Pipeline, Stage
 
 # By name: whether the end of the system text is marked, and how many of the last messages.
 PLACEMENTS = {

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import policies
-from proxy.config_load import loads
-from proxy.engine import Pipeline
+from proxy.config.load import loads
+from proxy.pipeline import Pipeline
 from proxy.prices import Price
 from proxy.replay.encode import Encoder
 from proxy.replay.formats import talk_of

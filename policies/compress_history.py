@@ -81,9 +81,9 @@ class History(Base):
         if not has(raw, wanted):
             return Skip("no results of tools")
         if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw)
+            listed = listing(call.dialect, raw, call.body.holds)
         else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw)
+            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
         groups = listed and self._epochs.groups(call, listed.holding(wanted), self.settings.keep)
         if groups is None:
             return Skip("a shape to leave alone")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from policies.base.call import Call, Dialect, Effect
 from policies.base.policy import policy
-from policies.base.ports import View
+from policies.base.ports import Count, View
 from policies.base.step import Skip, Step
 from policies.base.units import Duration
 from policies.compress.freeze import FreezeSettings, Frozen
@@ -22,7 +22,6 @@ from policies.compress.lingua_classifier import Classifier, Unavailable
 from policies.compress.lingua_install import USUAL, fingerprint, folder
 from policies.compress.lingua_pipe import Shown, Start
 from policies.compress.prose_cut import cut, joined
-from policies.compress.text_measure import Count
 
 _VERSION = 1  # of what is cut and shown: what an older one has sent is sent no more
 _LARGEST = 100_000  # characters

@@ -8,7 +8,7 @@ from typing import ClassVar
 from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import policy
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.compress.backref_again import Again
 from policies.compress.freeze import FreezeSettings, Frozen, There
@@ -16,7 +16,6 @@ from policies.compress.freeze_form import Form, Rules
 from policies.compress.freeze_places import Message, Spot, signs, spots
 from policies.compress.freeze_sight import Sent
 from policies.compress.lossless_forms import VERSION, form
-from policies.compress.text_measure import Count
 
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation")  # name messages that come before
 
@@ -58,7 +57,10 @@ class Lossless(Frozen):
         sending = list(listed.raws)
         for message, sent in found:
             sending[message.number] = sent.raw or message.raw
-        results = [Message(sending[number], start, number) for _, start, number in messages]
+        results = [
+            one if sending[one.number] is one.raw else one._replace(raw=sending[one.number])
+            for one in messages
+        ]
         so = (listed._replace(raws=sending), results)
         again, more = await self._again.forms(call, view, so, until)
         for message, sent in again:

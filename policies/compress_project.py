@@ -9,13 +9,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from policies.base.call import Dialect, Effect
 from policies.base.policy import Strict, policy
+from policies.base.ports import Count
 from policies.compress.freeze import FreezeSettings, Frozen
 from policies.compress.freeze_calls import tool_call
 from policies.compress.freeze_form import Form, Rules, shortened
 from policies.compress.freeze_places import Spot, signs, spots
 from policies.compress.project_cut import projected
 from policies.compress.project_places import Expression
-from policies.compress.text_measure import Count
 
 VERSION = 1  # of what a result becomes under the same rule
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from policies.base.call import Dialect, Effect
 from policies.base.policy import policy
+from policies.base.ports import Count
 from policies.compress import select_semantic as semantic
 from policies.compress.freeze import FreezeSettings, Frozen
 from policies.compress.freeze_form import Form, Rules, Short, shortened
@@ -19,7 +20,6 @@ from policies.compress.select_choice import Limits, Rank, chosen
 from policies.compress.select_passages import Split, delimited, paragraphs
 from policies.compress.select_question import around, of_result
 from policies.compress.select_rank import lexical
-from policies.compress.text_measure import Count
 
 VERSION = 1  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone

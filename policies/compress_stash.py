@@ -14,15 +14,15 @@ from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import policy
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.base.prompt_memo import Memo
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms as Caching
 from policies.base.units import Duration
-from policies.compress.freeze import FreezeSettings, Frozen
+from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules, Short, shortened
-from policies.compress.freeze_places import Spot, listing, signs, spots
-from policies.compress.freeze_sight import NEVER
+from policies.compress.freeze_places import Message, Spot, signs, spots
+from policies.compress.freeze_sight import NEVER, Sent
 from policies.compress.stash_extract import extract
 from policies.compress.stash_offer import defined, offer, with_tool
 from policies.compress.stash_original import (
@@ -33,7 +33,6 @@ from policies.compress.stash_original import (
     name_of,
     results,
 )
-from policies.compress.text_measure import Count
 from policies.compress.text_protected import looks_like_code_or_diff
 
 _VERSION = 1  # of extracts and markers: what an older one has sent is sent no more
@@ -103,12 +102,21 @@ class Stash(Frozen):
         local = Original(self._terms, call.dialect, raw)
         return Edit(body, Effect.LOSSY, why, before, after, step.memo, local=local)
 
+    async def forms(
+        self, call: Call, view: View, there: There, until: float
+    ) -> tuple[list[tuple[Message, Sent]], object]:
+        """What is to be stored are forms, and of the messages that go otherwise the originals."""
+        found, learnt = await super().forms(call, view, there, until)
+        return found, (learnt, [message.raw for message, _ in found])
+
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Store what was learnt, and the originals of what was sent as an extract."""
-        await super().settle(call, step, outcome, store)
-        if not isinstance(step, Edit) or not outcome.applied:
+        if not isinstance(step, Edit) or not isinstance(step.memo, tuple):
             return
-        changed = await _apart(len(call.body.raw), partial(_changed, call, step))
+        learnt, changed = step.memo
+        await super().settle(call, Skip("", learnt), outcome, store)
+        if not outcome.applied:
+            return
         now, ttl = time(), self.settings.ttl
         for raw in changed:
             name = (call.tenant, hash(raw), len(raw))
@@ -118,14 +126,6 @@ class Stash(Frozen):
                 value = text.encode("utf-8", "surrogatepass")
                 await store.put(key_of(name_of(text)), value, ttl, call.model)
             self._stored.put(name, now + ttl)
-
-
-def _changed(call: Call, step: Edit) -> list[bytes]:
-    """The messages, as they came, that went otherwise."""
-    came, went = (listing(call.dialect, body.raw) for body in (call.body, step.body))
-    if came is None or went is None:
-        return []
-    return [old for old, new in zip(came.raws, went.raws, strict=True) if old != new]
 
 
 async def _apart(size: int, work: Callable[[], T]) -> T:

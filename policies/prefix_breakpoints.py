@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -19,37 +18,32 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Size
 from policies.prefix.acceptance import Accepted, accepted
-from policies.prefix.account import Account
 from policies.prefix.affinity import cache_key, cache_salt, session_id
 from policies.prefix.boundaries import boundaries
-from policies.prefix.forest import Forest
 from policies.prefix.instructions import as_item
-from policies.prefix.keys import Heading, Keys, headed
+from policies.prefix.keys import Asked, Keys, started
 from policies.prefix.marking import CannotPlace, Marking, inserted
+from policies.prefix.memory import Memory
 from policies.prefix.placing import Placement, Point
 from policies.prefix.refused import Refused
-from policies.prefix.traffic import Shared, Traffic, Visit
-from policies.prefix.venture import Books, Sent, Venture, Weigher
+from policies.prefix.traffic import Visit
+from policies.prefix.venture import Sent, Venture, Weigher
 
-_LIFETIMES = {"anthropic_marks": 300.0, "openai_breakpoints": 1800.0}
-_LIFETIME = 600.0  # seconds, of rules that publish none
 _MARKS = {
     "cache_control": b'"cache_control":{"type":"ephemeral"}',
     "prompt_cache_breakpoint": b'"prompt_cache_breakpoint":{"mode":"explicit"}',
 }
 _EXPLICIT = "prompt_cache_options", b'{"mode":"explicit"}'
-_TRAFFIC = 16 * 1024  # bytes that one (tenant, route, model) may take with what it watches
-_ACCOUNTS = 16_384
+_GONE = 499  # the client has hung up: what it asked for may be written, and is paid for
 _SHORT_WAIT = 1.0  # seconds: who waits less long cannot count on another's reply
 
 
 class _Memo(msgspec.Struct, frozen=True, gc=False):
-    """From planning to settling."""
+    """From planning to settling. `writes`: what many prompts have in common, too."""
 
-    traffic: Traffic
-    books: Books
     sent: Sent
     venture: Venture
+    writes: bool
 
 
 class _Prompt(msgspec.Struct, frozen=True, gc=False):
@@ -80,12 +74,7 @@ class Breakpoints(Base):
 
     def __init__(self, settings: Settings) -> None:
         self._gain = settings.min_gain
-        self._forest = Forest(settings.memory * 3 // 4)
-        self._most = max(1, settings.memory // 4 // _TRAFFIC)
-        self._traffic: OrderedDict[tuple[str, str, str], Traffic] = OrderedDict()
-        self._accounts: OrderedDict[tuple[str, str], Account] = OrderedDict()
-        self._all = Account()
-        self._shared = Shared()
+        self._memory = Memory(settings.memory)
         self._keys = Keys()
         self._refused = Refused()
 
@@ -96,7 +85,7 @@ class Breakpoints(Base):
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` with what the upstream takes of marks, keys and headers; else `Skip`."""
         terms = view.terms(call)
-        takes = accepted(call, terms)
+        takes = accepted(call.dialect, terms)
         if takes == Accepted():
             return Skip("no cache fields for this upstream")
         if takes.key and not takes.mark:
@@ -115,14 +104,15 @@ class Breakpoints(Base):
         """A key is all that the upstream takes: the prompt need not be read to its end."""
         if takes.key in call.doc():
             return Skip("set by the client")
-        heading = headed(call, view.now)
-        if heading is None:
+        start = started(call)
+        if start is None:
             return Skip("unknown shape")
         if takes.key in await self._refused.fields(call, view.store, view.now):
             return Skip("refused by the upstream")
-        key = self._keys.of(call, heading)
+        asked = self._keys.asked(call, start, view.now)
+        key = self._keys.of(asked, start)
         body = inserted(call.body.raw, (), {takes.key: f'"{key}"'.encode()})
-        return Edit(body, Effect.EXACT, "affinity", memo=heading, revocable=takes.fields)
+        return Edit(body, Effect.EXACT, "affinity", memo=asked, revocable=takes.fields)
 
     def _followed(self, asked: Call, takes: Accepted, terms: Terms, now: float) -> Step:
         """What depends on the traffic that the request is part of."""
@@ -130,11 +120,10 @@ class Breakpoints(Base):
         top, found = fields(call), blocks(call)
         if top is None or found is None:
             return Skip("unknown shape")
-        traffic = self._of(call, terms)
+        traffic, books = self._memory.look(call, terms)
         at = boundaries(found, turns=terms.rule != "anthropic_marks", read=reading(call))
         points, visit = traffic.survey(found, at, now, waits=_waits(call))
         prompt = _Prompt(top, found, points, visit)
-        books = Books(self._account(call), self._all)
         venture = Weigher(traffic, points, visit, terms, self._gain).decide(books)
         placed = venture.placed
         if not (placed.implicit or takes.options):
@@ -144,61 +133,49 @@ class Breakpoints(Base):
         except CannotPlace:
             return Skip("cannot be marked with certainty")
         cached = _cached(takes, prompt, placed)
-        memo = _Memo(traffic, books, Sent(visit, cached, placed.implicit, terms), venture)
-        traffic.depart(visit, writes=bool(cached) and max(cached) >= visit.head)
-        books.open(venture, now)
+        writes = bool(cached) and max(cached) >= visit.head
+        memo = _Memo(Sent(visit, cached, placed.implicit, terms), venture, writes)
         if body is None and call is asked:
             return Skip("nothing to mark", memo)
         why = f"{len(placed.marks)} marks"
         return Edit(body or call.body, Effect.EXACT, why, memo=memo, revocable=takes.fields)
 
-    def _account(self, call: Call) -> Account:
-        """What is kept of many, since it is small; the longest unused is forgotten."""
-        key = (call.tenant, call.model)
-        found = self._accounts.get(key)
-        if found is None:
-            found = self._accounts[key] = Account()
-            if len(self._accounts) > _ACCOUNTS:
-                self._accounts.popitem(last=False)
-        self._accounts.move_to_end(key)
-        return found
+    def depart(self, call: Call, step: Step) -> None:
+        """Others count on what this request writes, and not on what it may lose."""
+        memo = step.memo
+        if isinstance(memo, _Memo):
+            traffic = self._memory.traffic(call, memo.sent.terms)
+            traffic.depart(memo.sent.visit, writes=memo.writes)
+            self._memory.books(call).open(memo.venture)
 
-    def _of(self, call: Call, terms: Terms) -> Traffic:
-        """What was learnt of this traffic; of too many kinds, the longest unused is forgotten."""
-        key = (call.tenant, call.route, call.model)
-        found = self._traffic.get(key)
-        if found is None:
-            lifetime = terms.lifetime or _LIFETIMES.get(terms.rule, _LIFETIME)
-            told = terms.rule == "anthropic_marks"
-            found = Traffic(self._forest, "\0".join(key), lifetime, self._shared, told=told)
-            self._traffic[key] = found
-            if len(self._traffic) > self._most:
-                self._traffic.popitem(last=False)
-        self._traffic.move_to_end(key)
-        return found
+    def land(self, call: Call, step: Step) -> None:
+        """They do so no longer."""
+        memo = step.memo
+        if isinstance(memo, _Memo):
+            self._memory.traffic(call, memo.sent.terms).land(memo.sent.visit)
+            self._memory.books(call).close(memo.venture)
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn what was visited and what was cached, or that the upstream rejects the fields."""
         memo = step.memo
         if isinstance(memo, _Memo):
-            _learn(memo, outcome)
-        elif isinstance(memo, Heading) and not outcome.revoked:
-            self._keys.count(call, memo)
+            self._learn(call, memo, outcome)
+        elif isinstance(memo, Asked) and not outcome.revoked:
+            self._keys.count(memo)
         if outcome.revoked:
             await self._refused.add(call, outcome.revoked, store)
 
-
-def _learn(memo: _Memo, outcome: Outcome) -> None:
-    """What came of a request that was followed."""
-    visit = memo.sent.visit
-    memo.traffic.land(visit)
-    done = 200 <= outcome.status < 300 and not (outcome.revoked or outcome.collapsed)
-    memo.books.close(memo.venture, done=done)
-    if not done:
-        return
-    memo.traffic.learn(visit, memo.sent.cached, outcome.usage)
-    if outcome.applied:
-        memo.books.book(memo.sent, outcome.usage, memo.traffic.lifetime)
+    def _learn(self, call: Call, memo: _Memo, outcome: Outcome) -> None:
+        """What came of a request that was followed."""
+        answered = 200 <= outcome.status < 300
+        if outcome.revoked or outcome.collapsed or not (answered or outcome.status == _GONE):
+            return
+        sent = memo.sent
+        traffic = self._memory.traffic(call, sent.terms)
+        if answered:
+            traffic.learn(sent.visit, sent.cached, outcome.usage)
+        if outcome.applied:
+            self._memory.books(call).book(sent, memo.venture, outcome.usage, traffic.lifetime)
 
 
 def _waits(call: Call) -> bool:

@@ -10,7 +10,7 @@ from msgspec import structs
 from pydantic import Field
 
 from policies.base.body import Body
-from policies.base.call import Call, Dialect, Effect
+from policies.base.call import Call, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Store, View
@@ -19,17 +19,17 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.prefix.canonical_outline import spliced
+from policies.prefix.start import opening_of
 from policies.prefix.volatile_alike import Alike
 from policies.prefix.volatile_clock import timed
 from policies.prefix.volatile_cost import Rates, lost, told
 from policies.prefix.volatile_fitness import unfit
 from policies.prefix.volatile_learner import Learner, Moved
-from policies.prefix.volatile_lines import System, digest, reminder, rewritten, system
+from policies.prefix.volatile_lines import BESIDES, System, digest, reminder, rewritten, system
 from policies.prefix.volatile_memory import State, Template, encoded, templates
 from policies.prefix.volatile_memory import state as read_state
 from policies.prefix.volatile_turns import Turns, marked, opens, turns, with_appended
 
-_DIALECTS = (Dialect.CHAT, Dialect.MESSAGES, Dialect.RESPONSES)
 _KEPT = 8  # templates per scope and shape
 _TEMPLATE_TTL = 30 * 86400.0
 _UNEDITED = "the conversation began unedited, or is not remembered"
@@ -52,11 +52,16 @@ class _Observed(msgspec.Struct, frozen=True):
     kept: bytes = b""
 
 
-class _Calm(msgspec.Struct, frozen=True, gc=False):
-    """A prompt that taught nothing, by its hash, and whose it is."""
+class _Calm(msgspec.Struct, gc=False):
+    """A prompt that taught nothing, by its hash, and whose it is.
+
+    `sated`: of requests that open a conversation (True) and of others, those of which one more
+    would teach nothing either.
+    """
 
     text: int
     slot: bytes
+    sated: frozenset[bool] = frozenset()
 
 
 @policy("prefix.volatile")
@@ -89,8 +94,14 @@ class VolatileLines(Base):
         self._calm: dict[tuple[str, ...], _Calm | None] = {}
 
     def idle(self, call: Call, terms: Terms) -> str:
-        """What is too short to be cached loses nothing by its lines."""
-        return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
+        """What is too short to be cached loses nothing by its lines; most prompts have none."""
+        if terms.too_short(len(call.body.raw)):
+            return "too short to be cached"
+        opening = opening_of(call, BESIDES[call.dialect]) if call.dialect in BESIDES else None
+        calm: _Calm | None = None if opening is None else opening.notes.get(self)
+        if calm is None or self._calm.get(_scope(call)) is not calm:
+            return ""
+        return _QUIET if opens(call) in calm.sated else ""
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where lines move; the `why` of either step says which change, at what cost."""
@@ -175,7 +186,7 @@ class VolatileLines(Base):
         """Learn from the prompt; remember how the conversation was sent, if it was edited."""
         seen = step.memo
         if isinstance(seen, _Calm):
-            self._learner.again(seen.slot, opening=opens(call))
+            self._again(call, seen)
         if not isinstance(seen, _Observed):
             return
         moved = self._learner.observe(seen.slot, seen.prompt.lines(), opening=opens(call))
@@ -190,6 +201,15 @@ class VolatileLines(Base):
             await self._publish(call, seen, moved, store)
         if seen.kept and isinstance(step, Edit) and outcome.applied:
             await store.put(seen.key, seen.kept, self.settings.ttl, call.model)
+
+    def _again(self, call: Call, calm: _Calm) -> None:
+        """The latest prompt has come again; where it opens a known body, that tells it."""
+        kind = opens(call)
+        if self._learner.again(calm.slot, opening=kind):
+            calm.sated |= {kind}
+            opening = opening_of(call, BESIDES[call.dialect])
+            if opening is not None:
+                opening.notes[self] = calm
 
     def _remember(self, call: Call, calm: _Calm | None) -> None:
         """The latest prompt, which need not be read again before another has come."""
@@ -218,7 +238,7 @@ def _prompt(call: Call, view: View) -> System | str:
     """The system prompt; or why there is nothing to look at."""
     if view.terms(call).rule in _READ:
         blocks(call)  # they are wanted for the marks: what was read of the turn before saves time
-    found = system(call) if call.dialect in _DIALECTS else None
+    found = system(call) if call.dialect in BESIDES else None
     return "no system prompt" if found is None else found
 
 

@@ -16,8 +16,8 @@ import typer
 from policies.base.units import seconds
 from proxy.cli_replay import replay
 from proxy.config import Config, is_loopback
-from proxy.config_load import load
-from proxy.config_loop import loops
+from proxy.config.load import load
+from proxy.config.loop import loops
 from proxy.errors import ConfigError
 from proxy.report import WIDE, By, report, show
 

@@ -12,10 +12,10 @@ import msgspec
 import policies
 from proxy.backends import registry
 from proxy.config import Config
-from proxy.config_load import load
-from proxy.config_loop import loops
-from proxy.config_problems import Problem
-from proxy.config_warnings import warnings
+from proxy.config.load import load
+from proxy.config.loop import loops
+from proxy.config.problems import Problem
+from proxy.config.warnings import warnings
 from proxy.errors import ConfigError
 
 

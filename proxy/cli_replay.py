@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 import typer
 
 from proxy.config import PRESETS, Config
-from proxy.config_load import load
+from proxy.config.load import load
 from proxy.errors import ConfigError
 
 if TYPE_CHECKING:  # other commands start without them

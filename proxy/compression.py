@@ -22,10 +22,10 @@ from policies.base.plan import Outcome, Plan
 from policies.base.step import Refuse
 from proxy.books import Books
 from proxy.edge import endpoint_scope, read_call
-from proxy.engine import Pipeline
 from proxy.errors import BadRequest, Refused
 from proxy.explain import told
 from proxy.generation import Generation
+from proxy.pipeline import Pipeline
 from proxy.send import Client, Receive, Scope, respond
 from proxy.texts import request_extra, request_texts
 from proxy.unplanned import answered
@@ -60,7 +60,7 @@ async def answer(scope: Scope, receive: Receive, generation: Generation, client:
     if isinstance(plan.final, Refuse):
         final = plan.final
         raise Refused(final.why, final.status, final.code, final.retry_after)
-    await lane.engine.settle(plan, pipeline, Outcome(200))  # forms are kept
+    await lane.engine.settle(plan, pipeline, Outcome(200, applied=False))  # but forms are kept
     changed = plan.call.body is not plan.original.body
     after = await _tokens(plan.call, generation.books, bare=bare) if changed else before
     body = await asyncio.to_thread(_answer, plan, (before, after), bare=bare)

@@ -36,11 +36,10 @@ def after(call: Call, step: Edit | Send) -> Call:
     """The call as the step leaves it."""
     if isinstance(step, Edit):
         if step.effect is Effect.EXACT:  # it asks for the same answer, so it is the same request
-            step.body.recall(
-                {name: call.body.field(name) for name in DECISIVE_FIELDS},
-                FORM,
-                call.body.digest(FORM),
-            )
+            fields = call.body.fields(DECISIVE_FIELDS)
+            step.body.recall(fields, FORM, call.body.digest(FORM))
+            if not step.headers:
+                step.body.memo = call.body.memo
         headers = call.headers
         if step.headers:
             own = {name for name, _ in headers}
@@ -48,5 +47,8 @@ def after(call: Call, step: Edit | Send) -> Call:
         if call.body.wire is not call.body.raw:  # an edited body is not compressed again
             headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
         local = step.local or call.local
-        return msgspec.structs.replace(call, body=step.body, headers=headers, local=local)
+        came = call.came or call.body
+        return msgspec.structs.replace(
+            call, body=step.body, headers=headers, local=local, came=came
+        )
     return msgspec.structs.replace(call, backends=step.backends)

@@ -9,61 +9,26 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from copy import copy
 
 import msgspec
 
 from policies.base.call import Call, Effect
 from policies.base.plan import Outcome, Plan, Row
-from policies.base.policy import Policy
 from policies.base.ports import Count, Store, View, fourths
 from policies.base.step import Answer, Edit, Refuse, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
 from proxy.edits import after, changes_history, rewrites, rewritten
-from proxy.guards.guards import SPACE, Guards
+from proxy.guards.guards import DRIFT, SPACE, Guards
 from proxy.guards.rollback import Observed
 from proxy.holdout import conversation, draws
+from proxy.pipeline import Pipeline, Stage
 
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
 TermsOf = Callable[[Call], Terms]
 _Folded = tuple[list[Row], Step | None, Call]
-
-
-_RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn and not in another
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """One policy in a pipeline, with what the engine needs to run it.
-
-    `family` is the `cache` of `cache.exact`: what a bypass header names.
-    """
-
-    policy: Policy
-    shadow: bool
-    deadline: float
-    name: str = ""  # these two are set here
-    family: str = ""
-
-    def __post_init__(self) -> None:
-        name = self.policy.name
-        msgspec.structs.force_setattr(self, "name", name)
-        msgspec.structs.force_setattr(self, "family", name.partition(".")[0])
-
-
-class Pipeline(msgspec.Struct, frozen=True):
-    """Policies in order, what they may do together, and the share they leave alone."""
-
-    name: str
-    stages: tuple[Stage, ...]
-    effects: frozenset[Effect]
-    holdout: float
-    restless: bool = False  # set here: a turn that is not edited may follow one that was
-
-    def __post_init__(self) -> None:
-        may = _RESTLESS & self.effects
-        found = any(not stage.shadow and stage.policy.effect in may for stage in self.stages)
-        msgspec.structs.force_setattr(self, "restless", found)
 
 
 class Engine:
@@ -86,6 +51,13 @@ class Engine:
         self._guards = guards
         self._clock = clock
         self._counter = counter
+        self.trial = False
+
+    def on_trial(self) -> Engine:
+        """The same, for plans that are only looked at."""
+        other = copy(self)
+        other.trial = True
+        return other
 
     async def plan(
         self, call: Call, pipeline: Pipeline, without: frozenset[str] = frozenset()
@@ -97,7 +69,7 @@ class Engine:
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
         found = await self._fold(call, pipeline, without, holdout=holdout)
-        anew = any(changes_history(row.step) and row.applied for row in found[0])
+        anew = any(row.applied and changes_history(row.step) for row in found[0])
         if anew:
             found, anew = await self._cheaper(call, pipeline, without, found, holdout=holdout)
         rows, final, edited = found
@@ -109,8 +81,8 @@ class Engine:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
-        terms, name = self._terms(edited), pipeline.name
-        return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms)
+        terms, name, drifted = self._terms(edited), pipeline.name, why == DRIFT
+        return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms, drifted)
 
     async def _cheaper(
         self,
@@ -213,6 +185,27 @@ class Engine:
             self._note("guard", error)
             return "could not be checked"
 
+    def depart(self, plan: Plan, pipeline: Pipeline) -> None:
+        """The plan is being sent, to be followed by one `land`; never raises."""
+        if plan.drifted:
+            self._guards.drifted()
+        for number in pipeline.departing:
+            self._tell(plan, pipeline.stages[number].policy.depart, number)
+
+    def land(self, plan: Plan, pipeline: Pipeline) -> None:
+        """Whatever came of a plan that has departed; never raises."""
+        for number in pipeline.departing:
+            self._tell(plan, pipeline.stages[number].policy.land, number)
+
+    def _tell(self, plan: Plan, hears: Callable[[Call, Step], None], number: int) -> None:
+        if number >= len(plan.rows) or plan.rows[number].mode != "on":
+            return
+        row = plan.rows[number]
+        try:
+            hears(row.call, row.step)
+        except Exception as error:  # noqa: BLE001 - no policy may cost a client its answer
+            self._note(row.policy, error)
+
     async def sent(self, plan: Plan) -> None:
         """The reply to a watched plan has begun; never raises."""
         if plan.watched is None:
@@ -226,7 +219,9 @@ class Engine:
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
         policy = stage.policy
-        view = View(self._bind(stage.name, call.tenant), now, self._terms, self._counter)
+        view = View(
+            self._bind(stage.name, call.tenant), now, self._terms, self._counter, self.trial
+        )
         try:
             work = policy.plan(call, view)
             try:

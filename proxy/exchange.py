@@ -29,7 +29,7 @@ from proxy.wire.complete import Finding
 from proxy.wire.error_form import error_event
 from proxy.wire.replay import CannotRender, render
 
-_settling: set[asyncio.Task[None]] = set()  # of exchanges whose client has gone
+_settling: set[asyncio.Task[None]] = set()  # of exchanges that are over
 
 _ONLY = CacheMode.ONLY
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
@@ -54,7 +54,7 @@ class Exchange:
         "_begun",
         "_call",
         "_client",
-        "_given",
+        "_departed",
         "_gone",
         "_lane",
         "_overhead",
@@ -72,11 +72,11 @@ class Exchange:
         self._started = started
         self._tee = Tee(lane.recording_limit)
         self._plan = Plan(call, call, (), None, lane.pipeline.name)
+        self._departed: Plan | None = None  # what policies take to be under way
         self._reply: Reply | None = None
         self._overhead = 0.0
         self._gone = False  # the client has hung up
         self._begun = False  # the head has gone to the client
-        self._given = False  # the whole reply has gone to the client
         self._stream = False  # the reply is an event stream
 
     async def run(self) -> None:
@@ -109,13 +109,13 @@ class Exchange:
             await self._fail(ProxyError("Penstock failed; its log says where"))
         finally:
             self._client.on_disconnect(None)
+            self._land()
             if self._reply is not None:
                 await self._reply.chunks.aclose()
 
     def _hung_up(self, cancel: Callable[[], object]) -> None:
-        if not self._given:
-            self._gone = True
-            self._call.audience.desert(lambda: self._given or cancel())
+        self._gone = True
+        self._call.audience.desert(cancel)
 
     async def _answer(self, final: Step | None) -> None:
         """Answer from a store, refuse, or find that there is nothing in store."""
@@ -156,8 +156,7 @@ class Exchange:
 
     async def _forward(self) -> None:
         """Send the call on and pass its reply to the client."""
-        sent = perf_counter()
-        self._overhead = sent - self._started
+        self._overhead = perf_counter() - self._started
         reply = self._reply = await self._sent()
         if self._plan.watched is not None and reply.status < 300:
             await self._lane.engine.sent(self._plan)
@@ -165,7 +164,6 @@ class Exchange:
         whole = None if self._stream else await self._tee.hold(reply)
         if whole is None:
             await self._relay(reply)
-            self._given = True
             finding = await self._tee.finding(self._call.dialect, reply, stream=self._stream)
             recording = self._tee.recording(reply, finding, stream=self._stream)
         else:
@@ -176,27 +174,36 @@ class Exchange:
             stored = recording is not None and self._will_store(reply, len(recording.body))
             head = reply.headers + self._receipt(reply.backend, finding.usage, stored=stored)
             respond(self._client, reply.status, head, whole, self._call.method)
-            self._given = True
         await self._settle(reply, finding, recording)
 
     async def _sent(self) -> Reply:
         """The reply; where it rejects what a policy has added, that to the request without."""
-        call = self._plan.call
-        reply = self._reply = await self._lane.chain(call.backends).send(call)
+        reply = self._reply = await self._depart()
         found = await rejected(self._plan, reply) if reply.status in (400, 422) else None
         if found is None:
             return reply
         await reply.chunks.aclose()
-        self._reply = None
         engine, pipeline = self._lane.engine, self._lane.pipeline
         told = Outcome(reply.status, reply.backend, revoked=found.fields)
         before = self._plan
+        self._land()
         self._plan = await engine.plan(self._call, pipeline, frozenset({found.policy}))
-        call = self._plan.call
-        reply = await self._lane.chain(call.backends).send(call)
+        reply = await self._depart()
         if reply.status < 400:  # it was the field indeed
             await engine.revoke(before, pipeline, found.policy, told)
         return reply
+
+    async def _depart(self) -> Reply:
+        """Send the call as planned, which policies are told."""
+        plan = self._departed = self._plan
+        self._lane.engine.depart(plan, self._lane.pipeline)
+        return await self._lane.chain(plan.call.backends).send(plan.call)
+
+    def _land(self) -> None:
+        """The call is no longer under way, if it ever was."""
+        plan, self._departed = self._departed, None
+        if plan is not None:
+            self._lane.engine.land(plan, self._lane.pipeline)
 
     async def _relay(self, reply: Reply) -> None:
         """Pass chunks on as they come."""
@@ -231,12 +238,14 @@ class Exchange:
 
     async def _fail(self, error: ProxyError) -> None:
         """Tell the client, in whatever way is left, that there will be no (more) answer."""
+        status = self._reply.status if self._reply else error.status
+        if self._reply is not None:  # what has come of it is paid for
+            self._settle_apart(self._outcome(status, None, error.code, None))
         if not self._begun:
             extra = ((b"x-penstock-request-id", self._call.id.encode()),)
             self._close(error.status, error=error.code)
             respond_error(self._client, self._form(), error, extra)
             return
-        status = self._reply.status if self._reply else error.status
         self._close(status, error=error.code)
         framed = self._reply and (
             self._reply.header(b"content-length") or self._reply.header(b"content-encoding")
@@ -258,11 +267,14 @@ class Exchange:
             usage, texts = finding.usage, finding.text
         outcome = self._outcome(CLIENT_GONE, usage, "client_gone", None)
         self._lane.books.close(self._plan, outcome, texts)
-        if self._reply is not None:  # it was sent, so policies must remember how
-            settled = self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
-            task = asyncio.get_running_loop().create_task(settled)
-            _settling.add(task)
-            task.add_done_callback(_settling.discard)
+        if self._departed is not None:  # it was sent, so policies must remember how
+            self._settle_apart(outcome)
+
+    def _settle_apart(self, outcome: Outcome) -> None:
+        settled = self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
+        task = asyncio.get_running_loop().create_task(settled)
+        _settling.add(task)
+        task.add_done_callback(_settling.discard)
 
     def _close(self, status: int, usage: Usage | None = None, error: str | None = None) -> None:
         self._lane.books.close(self._plan, self._outcome(status, usage, error, None), [])

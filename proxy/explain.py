@@ -24,7 +24,7 @@ async def explained(
     *,
     diff: bool = False,
 ) -> dict[str, Any]:
-    """The plan as JSON. Nothing is sent, and nothing is written.
+    """The plan as JSON. Nothing is sent or written, and policies remember nothing of it.
 
     `predictions` know what was sent before; without them every prompt is the first. `diff`:
     also what each edit changed, which is text of the prompt.
@@ -32,7 +32,7 @@ async def explained(
     lane = generation.lane(call)
     count = generation.books.counter(call.model)
     await asyncio.to_thread(count, "")  # else the vocabulary may take longer than policies may
-    plan = await lane.engine.plan(call, lane.pipeline)
+    plan = await lane.engine.on_trial().plan(call, lane.pipeline)
     price = generation.books.prices.of(call.model)
     found = {
         "endpoint": call.path,

@@ -22,13 +22,14 @@ from proxy.backends.wrap.rounds import LocalTools
 from proxy.books import Books
 from proxy.config import BackendChoice, Config
 from proxy.config import Pipeline as PipelineConfig
-from proxy.engine import Bind, Engine, Pipeline, Stage
+from proxy.engine import Bind, Engine
 from proxy.errors import BadRequest
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
 from proxy.lane import Lane
 from proxy.market import Market
+from proxy.pipeline import Pipeline, Stage
 from proxy.repeats import Repeats
 from proxy.routes import Route, Router
 

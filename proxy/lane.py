@@ -12,7 +12,8 @@ from policies.base.plan import Outcome, Plan
 from policies.base.ports import Backend
 from policies.base.reply import Recording
 from policies.base.usage import Usage
-from proxy.engine import Engine, Pipeline
+from proxy.engine import Engine
+from proxy.pipeline import Pipeline
 
 
 class Books(Protocol):

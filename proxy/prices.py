@@ -17,7 +17,7 @@ from policies.base.policy import Strict
 from policies.base.terms import Terms
 from policies.base.units import Duration, seconds
 from policies.base.usage import Usage
-from proxy.config_read import read
+from proxy.config.read import read
 from proxy.errors import ConfigError
 from proxy.simulation.rules import RuleName
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from policies.base.plan import Plan
-from policies.base.reply import Chunks, Reply
+from policies.base.reply import Reply
 from policies.base.step import Edit
-from proxy.wire.encoding import decode
-
-_LONGEST = 64 * 1024  # bytes of an error that is read
+from proxy.wire.refusal import said
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -28,42 +26,9 @@ async def rejected(plan: Plan, reply: Reply) -> Rejected | None:
     named = [(policy, step.revocable) for policy, step in edits if isinstance(step, Edit)]
     if not any(fields for _, fields in named):
         return None
-    body = await _read(reply)
-    text = decode(reply.headers, body, _LONGEST) or b""
+    text = await said(reply)
     for policy, fields in named:
         found = tuple(field for field in fields if field.encode() in text)
         if found:
             return Rejected(policy, found)
     return None
-
-
-async def _read(reply: Reply) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in reply.chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _LONGEST:
-            break
-    read = b"".join(parts)
-    reply.chunks = _Again(read, reply.chunks)
-    return read
-
-
-class _Again:
-    """What was read of a body, and then the rest of it."""
-
-    def __init__(self, read: bytes, rest: Chunks) -> None:
-        self._read: bytes | None = read
-        self._rest = rest
-
-    def __aiter__(self) -> _Again:
-        return self
-
-    async def __anext__(self) -> bytes:
-        read, self._read = self._read, None
-        return await self._rest.__anext__() if read is None else read
-
-    async def aclose(self) -> None:
-        """Give up what has not arrived yet."""
-        await self._rest.aclose()

@@ -57,10 +57,9 @@ class Repeats:
         if self._once.get(sample) is None:
             self._once.put(sample, True)
         else:
-            fields = {name: body.field(name) for name in DECISIVE_FIELDS}
-            self._known.put(
-                sample, _Known(text, body.digest(FORM), fields, found), size + _OVERHEAD
-            )
+            fields = body.fields(DECISIVE_FIELDS)
+            known = _Known(text, body.digest(FORM), fields, found)
+            self._known.put(sample, known, size + _OVERHEAD)
         return found
 
     def is_quick(self, text: bytes) -> bool:

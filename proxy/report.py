@@ -1,4 +1,4 @@
-"""What the ledger adds up to: by policy, model, tenant or day."""
+"""What the ledger adds up to: by policy, model, tenant, day or side of the hold-out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # only `penstock report` draws tables
     from rich.text import Text
 
 WIDE = 160  # columns
-By = Literal["policy", "model", "tenant", "day"]
+By = Literal["policy", "model", "tenant", "day", "holdout"]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -106,7 +106,12 @@ _SUMS = f"""
   count(*) FILTER (WHERE NOT ({_PRICED}))
 FROM requests WHERE time >= ?
 """
-_KEYS = {"model": "model", "tenant": "tenant", "day": "date(time, 'unixepoch')"}
+_KEYS = {
+    "model": "model",
+    "tenant": "tenant",
+    "day": "date(time, 'unixepoch')",
+    "holdout": "route || ', ' || pipeline || iif(holdout, ': held out', ': with policies')",
+}
 _POLICIES = """
 WITH found AS MATERIALIZED (
   SELECT policy, decision, mode, applied, seconds,

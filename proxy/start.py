@@ -9,7 +9,7 @@ from pathlib import Path
 from proxy.app import App
 from proxy.books import Books
 from proxy.config import Config
-from proxy.config_load import load
+from proxy.config.load import load
 from proxy.ledger import Ledger
 from proxy.live import Live, Resources
 from proxy.metrics import Metrics

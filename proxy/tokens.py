@@ -15,22 +15,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from policies.base.call import Dialect
 from policies.base.usage import Usage
 from proxy.texts import request_extra, request_texts
-
-if TYPE_CHECKING:  # loaded at the first count: an idle proxy stays small
-    import tiktoken
+from proxy.token_pieces import Pieces
 
 log = logging.getLogger("penstock.tokens")
 
 _OLD = re.compile(
     r"(?:^|[/:])(?:gpt-4(?![.o\d])|gpt-3[.]?5|text-embedding-|davinci-002|babbage-002)"
 )
-_LONGEST_RUN = 4096  # characters
-_RUN = re.compile(r"\S+|\s+")
 _ENTRY = 160  # bytes that one remembered count takes
 _WAITING = 256  # requests queued for the thread, beyond which counts are guessed
 _BYTES_PER_TOKEN = 4
@@ -44,21 +40,6 @@ def encoding_name(model: str) -> str:
     return "cl100k_base" if _OLD.search(model.lower()[:256]) else "o200k_base"
 
 
-def pieces(text: str) -> list[str]:
-    """The text, cut inside runs of more than 4,096 characters without a change of spacing.
-
-    The time to encode such a run grows faster than its length, and the regular expression
-    may give up on it. Each cut may add a token.
-    """
-    if len(text) <= _LONGEST_RUN:
-        return [text]
-    cuts = [0]
-    for run in _RUN.finditer(text):
-        if run.end() - run.start() > _LONGEST_RUN:
-            cuts += range(run.start() + _LONGEST_RUN, run.end(), _LONGEST_RUN)
-    return [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
-
-
 class Tokens:
     """Counts tokens. `folder` is where vocabularies are unpacked; `memory` in bytes."""
 
@@ -66,7 +47,7 @@ class Tokens:
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="penstock-tokens")
         self._waiting = 0
-        self._encodings: dict[str, tiktoken.Encoding | None] = {}
+        self._encodings: dict[str, Pieces | None] = {}
         self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = threading.Lock()
@@ -123,25 +104,25 @@ class Tokens:
         encoding = self._encoding(name)
         if encoding is None:
             return _guess(text)
-        count = sum(len(encoding.encode_ordinary(piece)) for piece in pieces(text))
+        count = encoding.count(text)
         with self._lock:
             self._counts[key] = count
             if len(self._counts) > self._most:
                 self._counts.popitem(last=False)
         return count
 
-    def _encoding(self, name: str) -> tiktoken.Encoding | None:
+    def _encoding(self, name: str) -> Pieces | None:
         if name not in self._encodings:
             with self._loading:  # who comes second waits for the first
                 if name not in self._encodings:
                     self._encodings[name] = self._loaded(name)
         return self._encodings[name]
 
-    def _loaded(self, name: str) -> tiktoken.Encoding | None:
-        from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - heavy, see above
+    def _loaded(self, name: str) -> Pieces | None:
+        from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - an idle proxy stays small
 
         try:
-            return encoding(name, self._folder)
+            return Pieces(encoding(name, self._folder).encode_ordinary)
         except (OSError, ValueError) as error:
             log.warning("tokens are guessed, %s cannot be loaded: %s", name, error)
             return None

@@ -44,7 +44,15 @@ MAY_IMPORT = {
     "proxy.guards*": (*BASE, "proxy.backends.wrap.entries"),
     "proxy.holdout": BASE,
     "proxy.edits": BASE,
-    "proxy.engine": (*BASE, "proxy.deadline", "proxy.edits", "proxy.guards*", "proxy.holdout"),
+    "proxy.pipeline": BASE,
+    "proxy.engine": (
+        *BASE,
+        "proxy.deadline",
+        "proxy.edits",
+        "proxy.guards*",
+        "proxy.holdout",
+        "proxy.pipeline",
+    ),
 }
 
 

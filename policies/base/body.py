@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from policies.base.canonical import every_key_once, parse
@@ -65,6 +65,18 @@ class Body:
         if self._doc is None and name not in self._fields:
             self.json()
         return self._fields.get(name)
+
+    @property
+    def opening(self) -> Opening | None:
+        """The part that was read with an earlier body, if it was read on from one."""
+        return None if self._reading is None else self._reading.opening
+
+    def fields(self, names: Collection[str]) -> dict[str, Any]:
+        """Members of the outermost object by name, None for those that are not there."""
+        if self._doc is None and any(name not in self._fields for name in names):
+            self.json()
+        get = self._fields.get
+        return {name: get(name) for name in names}
 
     def holds(self, word: bytes) -> bool:
         """Whether a word of JSON text, such as `"tools"`, stands anywhere in the body."""

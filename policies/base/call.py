@@ -134,6 +134,7 @@ class Call(msgspec.Struct, frozen=True):
     audience: Audience = msgspec.field(default_factory=Audience)
     upload: Upload | None = None  # the body of an opaque call, streamed; `body` is empty then
     local: LocalTool | None = None  # among the body's tools, one that the client does not know
+    came: Body | None = None  # the client's own body, where an edit has changed it
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, or None."""

@@ -27,6 +27,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     `unit` names the conversation, where the pipeline has a hold-out. `watched` is what the
     next turn must begin with, where that has to be remembered: `call` without cache marks.
+    `drifted`: the turn does not begin as the one before it was sent, or with its edits would not.
     """
 
     original: Call
@@ -38,13 +39,13 @@ class Plan(msgspec.Struct, frozen=True):
     unit: bytes = b""
     watched: Call | None = None
     terms: Terms = Terms()  # of the upstream's prompt cache
+    drifted: bool = False
 
     @property
     def removed(self) -> int:
         """Input tokens that the applied edits took away, as far as they were counted."""
-        return sum(
-            row.step.removed for row in self.rows if row.applied and isinstance(row.step, Edit)
-        )
+        edits = [row.step for row in self.rows if row.applied and isinstance(row.step, Edit)]
+        return sum([step.removed for step in edits])
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

@@ -45,7 +45,17 @@ class Policy(Protocol):
         """
 
     async def plan(self, call: Call, view: View) -> Step:
-        """Decide. Must not write anything."""
+        """Decide. Must not write anything, nor change what later plans find: it may be for show.
+
+        What has to be remembered at once, because something is sent as it came, may be where the
+        view is not on `trial`.
+        """
+
+    def depart(self, call: Call, step: Step) -> None:
+        """The request is being sent as the step says. Followed by one `land`, whatever happens."""
+
+    def land(self, call: Call, step: Step) -> None:
+        """Its exchange is over: answered and settled, failed, or given up."""
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Learn from the outcome or store it; runs after the client has its answer.
@@ -72,6 +82,12 @@ class Base:
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
         """Nothing is known at a glance."""
         return ""
+
+    def depart(self, call: Call, step: Step) -> None:
+        """Nothing hangs on what is under way."""
+
+    def land(self, call: Call, step: Step) -> None:
+        """As for `depart`."""
 
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Nothing to learn."""

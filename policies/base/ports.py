@@ -54,13 +54,15 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """What planning may read. `now` is Unix seconds; `terms` those of the call's upstream.
 
     `counter(model)` counts tokens as that model does. It takes milliseconds for long texts,
-    and a second before the first: call it in a thread.
+    and a second before the first: call it in a thread. A plan on `trial` is only looked at: no
+    later one may differ for it.
     """
 
     store: Reader
     now: float
     terms: Callable[[Call], Terms] = _no_terms
     counter: Callable[[str], Count] = fourths
+    trial: bool = False
 
 
 class Backend(Protocol):

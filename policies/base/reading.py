@@ -25,6 +25,8 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
 
     `start`: where in `text` the first item may begin. `items`: the list so far, shared, not
     to be changed. `state`: SHA-256 of their canonical form, without the closing bracket.
+    `fixed`: the members before the list, the same in all that begins so. `notes`: what was
+    found out of `text` alone; each key belongs to who puts it there.
     """
 
     text: bytes
@@ -32,13 +34,14 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     start: int
     items: list[Any]
     state: Any
-    words: dict[bytes, bool] = {}  # looked for in `text`
+    fixed: frozenset[str] = frozenset()
+    notes: dict[object, Any] = {}
 
     def holds(self, word: bytes) -> bool:
         """Whether `word` stands in `text`; looked for once."""
-        found = self.words.get(word)
+        found: bool | None = self.notes.get(word)
         if found is None:
-            found = self.words[word] = word in self.text
+            found = self.notes[word] = word in self.text
         return found
 
 
@@ -49,8 +52,8 @@ class Reading:
     """
 
     __slots__ = (
-        *("_digests", "_list", "_opening", "_own", "_plain", "_rest", "_seal", "_text"),
-        "doc",
+        *("_digests", "_list", "_own", "_plain", "_rest", "_seal", "_text"),
+        *("doc", "opening"),
     )
 
     def __init__(self, parsed: Parsed, text: bytes, opening: Opening | None = None) -> None:
@@ -59,7 +62,7 @@ class Reading:
         self._own = own
         self._plain = parsed.plain
         self._text = text
-        self._opening = opening
+        self.opening = opening
         self._list = _list_of(own)
         self._seal: bytes | None = None  # of the list, once that is hashed
         self._rest: tuple[dict[str, Any], bytes]  # the other members, and their canonical form
@@ -88,7 +91,7 @@ class Reading:
 
     def holds(self, word: bytes) -> bool:
         """See `Body.holds`. No word lies across the end of an opening: a value ends there."""
-        return word in self._text or (self._opening is not None and self._opening.holds(word))
+        return word in self._text or (self.opening is not None and self.opening.holds(word))
 
     def _check(self) -> None:
         """Hash the list; leave the seal empty where an inner object repeats a key.
@@ -115,9 +118,9 @@ class Reading:
 
     def _state(self, more: bytes, end: bytes = b"") -> Any:
         """The hash of the list: of what opens it, of `more` items in canonical form, `end`."""
-        if self._opening is None:
+        if self.opening is None:
             return sha256(b"[" + more + end)
-        state = self._opening.state.copy()
+        state = self.opening.state.copy()
         state.update(b"," + more + end if more else end)
         return state
 
@@ -129,16 +132,20 @@ class Reading:
         own, name, text = self._own, self._list, self._text
         if not self._seal or not name or not own[name] or text[:1] != b"{":
             return
-        begin, end = next((at, to) for key, at, to in members(text) if key == name)
+        found = list(members(text))
+        keys = [key for key, _, _ in found]
+        fixed = frozenset(map(str, keys[: keys.index(name)]))
+        _, begin, end = found[len(fixed)]
         ends = [to for _, _, to in members(text[begin:end])]
         behind = len(raw) - len(text) + begin  # the items' own place in the body
-        start = begin + 1 if self._opening is None else self._opening.start
+        start = begin + 1 if self.opening is None else self.opening.start
         items: list[Any] = self.doc[name]
         for last in (1, 2):
             if last <= len(ends):
                 more = encode(own[name][: len(ends) + 1 - last])[1:-1]
                 kept = items[: len(items) + 1 - last]
-                yield Opening(raw[: behind + ends[-last]], name, start, kept, self._state(more))
+                shown = raw[: behind + ends[-last]]
+                yield Opening(shown, name, start, kept, self._state(more), fixed)
 
 
 def resumed(raw: bytes, opening: Opening) -> Reading | None:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from policies.base.ports import Count
 from policies.compress.backref_index import LineIndex
-from policies.compress.text_measure import Count, tokens
 
 LONGEST = 16_000_000  # characters; longer texts are left as they are
 SHORTEST = 240  # characters of a block
@@ -63,7 +63,7 @@ def encode(text: str, earlier: Sequence[Earlier], count: Count, index: LineIndex
     if not end:
         return None
     encoded = "\n".join([*out, *map(_escaped, lines[end:])])
-    return encoded if tokens(encoded, count) < tokens(text, count) else None
+    return encoded if count(encoded) < count(text) else None
 
 
 def decode(encoded: str, earlier: Sequence[Earlier]) -> str:

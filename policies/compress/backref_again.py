@@ -11,13 +11,13 @@ from itertools import islice
 from typing import NamedTuple
 
 from policies.base.call import Dialect, Effect
+from policies.base.ports import Count
 from policies.compress.backref import SHORTEST, Earlier, decode, encode
 from policies.compress.backref_index import LINE, LineIndex
 from policies.compress.freeze import FreezeSettings, Frozen
 from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot, has, signs, spots
-from policies.compress.text_measure import Count
 from policies.compress.text_protected import looks_like_code_or_diff
 
 VERSION = 1

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from policies.base.body import Body
 from policies.base.call import Call, Dialect, Effect
+from policies.base.errors import MalformedBody
 from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict
 from policies.base.ports import Store, View
@@ -21,8 +22,6 @@ from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, conversation, listing
 from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
 
-_OFFERED = b'"tools"'  # in a request whose conversation will have results of tools
-_OPENING = 1 << 16  # bytes of a request in which that is looked for
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
 
 _Key = tuple[object, ...]
@@ -61,14 +60,19 @@ class Frozen(Base):
 
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
         """Most requests hold no message that could be shortened, nor tools that will bring one."""
-        body = call.body
         for sign in self._signs[call.dialect]:
-            if body.holds(sign):
+            if call.body.holds(sign):
                 return ""
-        small = len(body.raw) <= _OPENING
-        if small and not self._sight.prepared(call.model) and body.holds(_OFFERED):
-            return ""
-        return "nothing to shorten"
+        return "" if self._unprepared(call) else "nothing to shorten"
+
+    def _unprepared(self, call: Call) -> bool:
+        """Whether results of tools will come, and their tokens cannot be counted yet."""
+        if self._sight.prepared(call.model) or not self._signs[call.dialect]:
+            return False
+        try:
+            return call.body.field("tools") is not None
+        except MalformedBody:
+            return False
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where texts of the prompt have shorter forms."""
@@ -79,18 +83,18 @@ class Frozen(Base):
         raw = call.body.raw
         wanted = tuple(sign for sign in self._signs[call.dialect] if call.body.holds(sign))
         if not wanted:
-            if len(raw) <= _OPENING and not self._sight.prepared(call.model) and _OFFERED in raw:
+            if self._unprepared(call) and not view.trial:
                 self._sight.prepare(call.model, view.counter(call.model))
             return Skip("nothing to shorten")
         if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw)
+            listed = listing(call.dialect, raw, call.body.holds)
         else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw)
+            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
         if listed is None:
             return Skip("a shape to leave alone")
         messages = listed.holding(wanted)
         found, learnt = await self.forms(call, view, (listed, messages), until)
-        if not self._sight.prepared(call.model):  # all was known, and more will come
+        if not view.trial and not self._sight.prepared(call.model):  # all was known; more will come
             self._sight.prepare(call.model, view.counter(call.model))
         return self._step(raw, found, learnt)
 
@@ -109,7 +113,8 @@ class Frozen(Base):
             texts = [message for message, _ in fresh]
             made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
             for (message, key), sent in zip(fresh, made, strict=True):
-                self._remember(key, len(message.raw), here, sent)
+                if not view.trial:
+                    self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
         return found, learnt

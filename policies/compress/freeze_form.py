@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policies.compress.text_measure import Count, tokens
+from policies.base.ports import Count
 
 log = logging.getLogger("penstock.compress")
 
@@ -84,11 +84,11 @@ def joined(one: Form, other: Form) -> Form:
 def shortened(text: str, count: Count, rules: Rules, make: Callable[[], Short | None]) -> Form:
     """What `make` makes of a text, if the rules are met; the text stays where that fails."""
     try:
-        before = tokens(text, count)
+        before = count(text)
         short = make() if before >= rules.min_tokens else None
         if short is None or not short.text.strip():  # providers refuse parts without any text
             return AS_IT_CAME
-        after = tokens(short.text, count)
+        after = count(short.text)
         if after >= before or after > before * (1 - rules.min_gain):
             return AS_IT_CAME
         return Form(short.text, before, after, left_out=short.left_out)

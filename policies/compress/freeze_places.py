@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
@@ -76,7 +77,8 @@ class Listing(NamedTuple):
             found = [Message(*each) for each in pairs if sign in each[0]]
         else:
             found = [Message(*each) for each in pairs if has(each[0], wanted)]
-        if any(len(message.raw) > LONGEST for message in found):
+        whole = self.starts[-1] + len(self.raws[-1]) if found else 0
+        if whole > LONGEST and any(len(message.raw) > LONGEST for message in found):
             return [message for message in found if len(message.raw) <= LONGEST]
         return found
 
@@ -105,10 +107,13 @@ def has(text: bytes, wanted: Sequence[bytes]) -> bool:
     return any(sign in text for sign in wanted)
 
 
-def listing(dialect: Dialect, raw: bytes) -> Listing | None:
+def listing(
+    dialect: Dialect, raw: bytes, holds: Callable[[bytes], bool] | None = None
+) -> Listing | None:
     """The messages of a request; None where the text leaves any doubt of where they are.
 
-    None of them, too, where the client lets the provider mark the end of the prompt.
+    None of them, too, where the client lets the provider mark the end of the prompt. `holds`
+    says whether a word stands in `raw`, where there is a faster way than to look for it.
     """
     name = _LISTS[dialect]
     try:
@@ -119,7 +124,10 @@ def listing(dialect: Dialect, raw: bytes) -> Listing | None:
         start = _start(name, raw)
     except _MALFORMED:
         return None
-    return None if start is None else _placed(raw, [bytes(each) for each in found], start)
+    if start is None:
+        return None
+    marked = any(map(holds or raw.__contains__, _MARKS))  # found faster without the quotes
+    return _placed(raw, [bytes(each) for each in found], start, marked=marked)
 
 
 def _start(name: bytes, raw: bytes) -> int | None:
@@ -138,12 +146,11 @@ def _start(name: bytes, raw: bytes) -> int | None:
     return None
 
 
-def _placed(raw: bytes, texts: Sequence[bytes], start: int) -> Listing | None:
+def _placed(raw: bytes, texts: Sequence[bytes], start: int, *, marked: bool) -> Listing | None:
     """Where these texts stand, one after the other from `start`; None if they do not."""
     gap = _gap(raw, start + len(texts[0])) if len(texts) > 1 else b""
-    starts = [start]  # most clients put the same bytes between all of them
-    for text in texts[:-1]:
-        starts.append(starts[-1] + len(text) + len(gap))
+    between = len(gap)  # most clients put the same bytes between all of them
+    starts = list(accumulate([start, *[len(text) + between for text in texts[:-1]]]))
     if not all(map(raw.startswith, texts, starts)):
         starts = [start]
         for text in texts[:-1]:
@@ -153,7 +160,7 @@ def _placed(raw: bytes, texts: Sequence[bytes], start: int) -> Listing | None:
             return None
     if not _closing.match(raw, starts[-1] + len(texts[-1])):
         return None
-    return Listing(texts, starts, _free(raw, texts))
+    return Listing(texts, starts, _free(texts) if marked else 0)
 
 
 def _gap(raw: bytes, at: int) -> bytes:
@@ -162,20 +169,25 @@ def _gap(raw: bytes, at: int) -> bytes:
     return found[0] if found else b""
 
 
-def _free(raw: bytes, texts: Sequence[bytes]) -> int:
+def _free(texts: Sequence[bytes]) -> int:
     """The first message after the last with a mark."""
-    if has(raw, _MARKS):  # found faster without the quotes
-        for index in range(len(texts) - 1, -1, -1):
-            if has(texts[index], _KEYS):
-                return index + 1
+    for index in range(len(texts) - 1, -1, -1):
+        if has(texts[index], _KEYS):
+            return index + 1
     return 0
 
 
 def spots(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
     """The texts of a message that may change; none where it has an odd shape.
 
-    Those of tools' results, and with `users` those of users too.
+    Those of tools' results, and with `users` those of users too; but no extracts.
     """
+    found = with_extracts(dialect, raw, users=users)
+    return [spot for spot in found if not spot.text.startswith(EXTRACT)]
+
+
+def with_extracts(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
+    """The same, and what `compress.stash` has made of others."""
     try:
         found = list(_spots(dialect, msgspec.json.decode(raw), users=users))
         return found if found and every_key_once(raw) else []
@@ -206,8 +218,7 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
     """A string, or the plain text parts of a list."""
     call = call if isinstance(call, str) else ""
     if isinstance(content, str):
-        if not content.startswith(EXTRACT):
-            yield Spot(path, content, pasted, call)
+        yield Spot(path, content, pasted, call)
     elif isinstance(content, list):
         for index, part in enumerate(content):
             if (
@@ -215,7 +226,6 @@ def _texts(content: Any, path: Path, call: Any, *, pasted: bool = False) -> Iter
                 and part.keys() == _PART
                 and part["type"] in _PARTS
                 and isinstance(part["text"], str)
-                and not part["text"].startswith(EXTRACT)
             ):
                 yield Spot((*path, index, "text"), part["text"], pasted, call)
 

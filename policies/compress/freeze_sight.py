@@ -12,12 +12,11 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 
 from policies.base.call import Call, Dialect
-from policies.base.ports import Store, View
+from policies.base.ports import Count, Store, View
 from policies.compress.freeze_form import UNKNOWN, Form, Rules, joined, restored, stored
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot, replaced
 from policies.compress.freeze_work import Task, Workshop
-from policies.compress.text_measure import Count
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
@@ -134,23 +133,18 @@ class FirstSight:
         known, news = await self._remembered(call, view, texts)
         wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
         if wanted:
-            count = view.counter(call.model)
-            self._note(call.model)
-            tasks = [
-                Task(key, partial(self._recipe.form, spot, count))
-                for key, spot in texts.items()
-                if key in wanted
-            ]
+            spots = {key: spot for key, spot in texts.items() if key in wanted}
             late = {key: known[key].without(here) for key in wanted}
-            made = await self._made(call.tenant, tasks, late, until) if until > NEVER else {}
+            made = await self._made(call, view, spots, late, until)
             fresh = {
                 key: joined(made[key], known[key]) if _known(made, key) else late[key]
                 for key in wanted
             }
             known |= fresh
             news |= fresh
-            for key, one in fresh.items():
-                self._keep(call.tenant, key, one)
+            if not view.trial:
+                for key, one in fresh.items():
+                    self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
         sent = await _apart(size, partial(_sent, found, known, here))
         sent += [DISPUTED] * (len(messages) - few)
@@ -193,18 +187,30 @@ class FirstSight:
         return dict(zip(keys, answers, strict=True)), old
 
     async def _made(
-        self, tenant: str, tasks: Sequence[Task], late: Mapping[bytes, Form], until: float
-    ) -> dict[bytes, Form]:
+        self,
+        call: Call,
+        view: View,
+        spots: Mapping[bytes, Spot],
+        late: Mapping[bytes, Form],
+        until: float,
+    ) -> Mapping[bytes, Form]:
         """The forms that were made in time."""
+        tenant = call.tenant
 
         def afterwards(forms: Mapping[bytes, Form]) -> None:
-            for key, one in forms.items():
+            for key, one in forms.items() if not view.trial else ():
                 self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
 
+        if not view.trial:
+            self._note(call.model)
+        if until <= NEVER:
+            return {}
+        count = view.counter(call.model)
+        tasks = [Task(key, partial(self._recipe.form, spot, count)) for key, spot in spots.items()]
         try:
             return await self._workshop.made(tasks, until - perf_counter(), afterwards)
         except asyncio.CancelledError:  # the engine goes on without this policy
-            for key, one in late.items():
+            for key, one in late.items() if not view.trial else ():
                 self._keep(tenant, key, one)
             raise
 

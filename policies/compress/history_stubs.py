@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from policies.base.call import Dialect
-from policies.base.ports import fourths
-from policies.base.spans import Path
+from policies.base.ports import Count, fourths
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Message, replaced, spots
-from policies.compress.text_measure import Count, tokens
+from policies.compress.freeze_places import Message, replaced, with_extracts
+from policies.compress.stash_original import way_back
 
-VERSION = 1
+VERSION = 2
 _STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
+_STASHED = "[the result of this earlier call is left out. {}.]"  # by what its extract has said
 _BYTES_PER_TOKEN = 4  # whether a text is long enough must not depend on who counts
 
 
@@ -34,7 +34,7 @@ class Stubs:
     """Makes stubs, and remembers them in `memory` bytes."""
 
     def __init__(self, min_tokens: int, memory: int) -> None:
-        self._least = max(min_tokens * _BYTES_PER_TOKEN, 2 * len(_STUB))
+        self._least = max(min_tokens * _BYTES_PER_TOKEN, 3 * len(_STUB))  # of any stub, twice
         self._known: Generations[tuple[Dialect, str, int], Stub] = Generations(memory)
 
     def of(self, dialect: Dialect, model: str, messages: Sequence[Message]) -> list[Stub]:
@@ -62,13 +62,20 @@ class Stubs:
                 self._known.put(key, stub, len(stub.raw or b""))
 
     def _made(self, dialect: Dialect, raw: bytes, count: Count) -> Stub:
-        texts: dict[Path, str] = {
-            spot.path: spot.text
-            for spot in spots(dialect, raw, users=False)
+        texts = [
+            spot
+            for spot in with_extracts(dialect, raw, users=False)
             if len(spot.text) >= self._least
-        }
-        new = replaced(raw, dict.fromkeys(texts, _STUB)) if texts else None
+        ]
+        stubs = {spot.path: _stub(spot.text) for spot in texts}
+        new = replaced(raw, stubs) if texts else None
         if new is None:
             return Stub(None)
-        before = sum(tokens(text, count) for text in texts.values())
-        return Stub(new, len(texts), before, len(texts) * count(_STUB))
+        before = sum(count(spot.text) for spot in texts)
+        return Stub(new, len(texts), before, sum(map(count, stubs.values())))
+
+
+def _stub(text: str) -> str:
+    """What stands for a text; that of an extract still tells how to read the original."""
+    back = way_back(text)
+    return _STASHED.format(back) if back else _STUB

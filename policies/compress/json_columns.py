@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -40,7 +40,10 @@ class Leaf:
 
     def texts(self, cells: Cells, _size: int, _peers: Mapping[str, Texts]) -> Texts:
         """See `Column`."""
-        return [None if cell == ABSENT else literals[cell] for cell in next(cells)]
+        column = next(cells)
+        if ABSENT in column:
+            return [None if cell == ABSENT else literals[cell] for cell in column]
+        return list(map(literals.__getitem__, column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,14 @@ class Nested:
     """Objects, as columns of their members."""
 
     members: Mapping[str, Column]
+    _heads: Sequence[str] = field(init=False, repr=False, compare=False)
+    _form: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        heads = [names[word] for word in self.members]
+        form = ",".join([head.replace("%", "%%") + "%s" for head in heads])
+        object.__setattr__(self, "_heads", heads)
+        object.__setattr__(self, "_form", "{" + form + "}")
 
     def slots(self) -> Sequence[Listed | None]:
         """See `Column`."""
@@ -108,17 +119,17 @@ class Nested:
     def texts(self, cells: Cells, size: int, _peers: Mapping[str, Texts]) -> Texts:
         """See `Column`."""
         inner: dict[str, Texts] = {}
+        absent = False
         for word, column in self.members.items():
-            inner[word] = column.texts(cells, size, inner)
-        heads = [names[word] for word in inner]
-        if any(None in texts for texts in inner.values()):
-            rows = zip(*inner.values(), strict=True)
+            inner[word] = texts = column.texts(cells, size, inner)
+            absent = absent or None in texts
+        rows = zip(*inner.values(), strict=True)
+        if absent:
             return [
-                "{" + ",".join([h + t for h, t in zip(heads, row, strict=True) if t]) + "}"
+                "{" + ",".join([h + t for h, t in zip(self._heads, row, strict=True) if t]) + "}"
                 for row in rows
             ]
-        form = "{" + ",".join(head.replace("%", "%%") + "%s" for head in heads) + "}"
-        return [form % row for row in zip(*inner.values(), strict=True)]
+        return list(map(self._form.__mod__, rows))
 
 
 @dataclass(frozen=True, slots=True)

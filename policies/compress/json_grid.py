@@ -45,7 +45,7 @@ class Grid:
         if not size or not slots or len(rows[0]) != len(slots):
             raise ValueError("the rows of a table do not fit its head")
         texts = head.texts(iter(list(zip(*rows, strict=True))), size, {})
-        return "[" + ",".join(map(str, texts)) + "]", min(end + 1, len(self._text))
+        return f"[{','.join(map(str, texts))}]", min(end + 1, len(self._text))
 
     def _head(self, at: int, room: int) -> tuple[Nested | Listed, Slots, int]:
         """The head that stands here, read once of those that come again and again."""

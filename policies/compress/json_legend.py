@@ -27,7 +27,6 @@ _FINALISTS = 16  # texts that are counted
 _ENTRY = 3  # tokens of an entry beside its text: the mark, the name, `=` and the line end
 _USE = 2  # tokens of a mark and a name
 
-_words = re.compile(rf'[^\s{{\["]{{{_LONG},}}').findall
 _entry = re.compile(rf"([{re.escape(_MARKS)}])([{_NAMES}])=([^\n]+)\n").match
 
 
@@ -52,8 +51,9 @@ def expand(text: str) -> str:
     while found := _entry(text):
         mark, key, named = found.groups()
         rest = text[found.end() :]
-        uses = rest.count(mark + key)
-        if len(rest) + uses * len(named) > _LONGEST:
+        if len(rest) * len(named) > _LONGEST and (
+            len(rest) + rest.count(mark + key) * len(named) > _LONGEST
+        ):
             raise ValueError("the legend stands for too long a text")
         text = rest.replace(mark + key, named)
     return text
@@ -91,25 +91,39 @@ class _Legend:
 
 def _recurring(text: str) -> list[str]:
     """Beginnings of addresses, and long values, that recur: those first that spare most."""
-    parts: list[str] = []
-    words = _words(text)
-    if len(set(words)) == len(words) and "://" not in text:
-        return parts
-    for word, times in Counter(words).items():
+    words = text.replace("{", " ").replace("[", " ").replace('"', " ").split()
+    words = [word for word in words if len(word) >= _LONG]
+    often = Counter(words)
+    if len(often) == len(words) and "://" not in text:
+        return []
+    seen: dict[str, int] = {}
+    distinct: dict[str, int] = {}
+    for word, times in often.items():
         if times < 2 and "://" not in word:
             continue
         _, _, value = word.partition(":")
         value = (word if not value or value.startswith("//") else value)[:_MOST].rstrip("}],")
-        if len(value) < _LONG:
-            continue
-        parts += [value] * min(times, _TIMES)
-        at = value.find("/", value.find("://") + 3)
-        while at > 0:
-            parts.append(value[:at])
-            at = value.find("/", at + 1)
+        if len(value) >= _LONG:
+            seen[value] = seen.get(value, 0) + min(times, _TIMES)
+            distinct[value] = distinct.get(value, 0) + 1
+    while distinct:  # beginnings, then beginnings of these
+        distinct = _beginnings(distinct)
+        for part, times in distinct.items():
+            seen[part] = seen.get(part, 0) + times
     spared = [
         (gain, part)
-        for part, seen in Counter(parts).items()
-        if seen > 1 and (gain := (seen - 1) * len(part)) >= _WORTH
+        for part, times in seen.items()
+        if times > 1 and (gain := (times - 1) * len(part)) >= _WORTH
     ]
     return [part for _, part in nlargest(_FINALISTS, spared)]
+
+
+def _beginnings(values: dict[str, int]) -> dict[str, int]:
+    """What stands before the last slash of each, unless that belongs to `://`, with how often."""
+    found: dict[str, int] = {}
+    for value, times in values.items():
+        at = value.rfind("/")
+        if at > 1 and value[at - 1] != "/":
+            part = value[:at]
+            found[part] = found.get(part, 0) + times
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import eq
+from operator import and_, eq
 from typing import NamedTuple
 
 from policies.compress.log_entries import RAW, Entry, Forms
@@ -17,7 +17,7 @@ from policies.compress.log_templates import Template
 
 _ROUNDS = 5
 _WIDEST = 256  # pairs of values that are compared
-_SAMPLE = 128  # occurrences of a pair that are compared
+_SAMPLE = 32  # occurrences of a pair that are compared
 _OFTEN = 4  # occurrences of a pair that earn a template
 
 _Pair = tuple[int, int]
@@ -103,10 +103,9 @@ def _rule(
     fits = [True] * len(sample)
     for j, column in enumerate(rights):
         for i, other in enumerate(lefts):
-            same = list(map(eq, column, other))
-            if sum(same) * 4 >= len(same) * 3:
+            if sum(map(eq, column, other)) * 4 >= len(sample) * 3:
                 names[j] = i
-                fits = [a and b for a, b in zip(fits, same, strict=True)]
+                fits = list(map(and_, fits, map(eq, column, other)))
                 break
     equal = tuple((i, j) for j, i in names.items())
     new = tuple(j for j in range(right.width) if j not in names)

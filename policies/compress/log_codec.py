@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
+from policies.base.ports import Count
 from policies.compress.log_blocks import joined
 from policies.compress.log_entries import RAW, Entry, Forms, entries, lines_of, loose
 from policies.compress.log_groups import GAP
 from policies.compress.log_notation import read, write
 from policies.compress.log_stamps import MARK
 from policies.compress.log_templates import Template
-from policies.compress.text_measure import Count, tokens
 
 LONGEST = 8_000_000  # characters; longer texts are left as they are
 _FEWEST = 8  # lines
@@ -52,7 +52,7 @@ def encode(text: str, count: Count) -> str | None:
     if lines > 12 * _PROBE and not _promising(body):
         return None
     encoded = f"{_HEAD.format(lines, _CRLF if crlf else '')}\n{_rewritten(body)}{final}"
-    return encoded if tokens(encoded, count) < tokens(text, count) else None
+    return encoded if count(encoded) < count(text) else None
 
 
 def decode(encoded: str) -> str:

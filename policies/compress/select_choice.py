@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from policies.base.ports import Count
 from policies.compress.freeze_form import Short
 from policies.compress.select_passages import Piece, Split
 from policies.compress.select_pins import factual, names, troubled
 from policies.compress.select_rank import Passage
-from policies.compress.text_measure import Count, tokens
 
 _FEWEST = 3  # passages that are chosen among
 _NEAR = 0.25  # of the best score, from which on a passage has to do with the question
@@ -87,7 +87,7 @@ def _sizes(text: str, texts: Sequence[str], count: Count) -> list[float]:
     """Tokens of each passage; of long texts by the number of its characters."""
     if len(text) <= _EXACT:
         return [count(each) for each in texts]
-    rate = tokens(text, count) / len(text)
+    rate = count(text) / len(text)
     return [rate * len(each) for each in texts]
 
 

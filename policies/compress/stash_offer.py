@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from policies.base.call import Call, Dialect
+from policies.base.errors import MalformedBody
 from policies.base.fingerprint import FORM
 from policies.base.prompt_parts import MARKS
 from policies.base.spans import members
@@ -25,40 +27,28 @@ _PARAMETERS = {
             "type": "integer",
             "description": "The character to begin at, 0 by default; for very long originals.",
         },
+        "length": {
+            "type": "integer",
+            "description": "How many characters to give at most, for a part of the original.",
+        },
     },
     "required": ["id"],
     "additionalProperties": False,
 }
 _MARKS = tuple(f'"{mark}"'.encode() for mark in MARKS)
 _MOST = 128  # tools that OpenAI takes in one request (its API reference, `tools`)
-_ABSENT = msgspec.Raw(b"")
-_MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_TRIES = 8  # places where the list's name stands that are looked at
+_MALFORMED = (MalformedBody, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class _Function(msgspec.Struct, gc=False):
-    name: str | None = None
+class _Tools(msgspec.Struct, gc=False):
+    tools: msgspec.Raw
 
 
-class _Tool(msgspec.Struct, gc=False):
-    name: str | None = None
-    function: _Function | None = None
-
-
-class _Top(msgspec.Struct, gc=False):
-    """What decides it."""
-
-    messages: msgspec.Raw = _ABSENT
-    input: msgspec.Raw = _ABSENT
-    tools: list[_Tool] | None = None
-    tool_choice: Any = None
-    functions: msgspec.Raw = _ABSENT
-    n: int | None = None
-    background: bool | None = None
-    conversation: Any = None
-
-
-_top = msgspec.json.Decoder(_Top).decode
+_tools = msgspec.json.Decoder(_Tools).decode
 _encode = msgspec.json.Encoder().encode
+_opening = re.compile(rb'"tools"\s*:\s*(?=\[)')
+_WIDE = 64  # bytes of white space in which the sign before a name is looked for
 
 
 class Offer(NamedTuple):
@@ -73,32 +63,35 @@ def offer(call: Call, name: str) -> Offer:
     if call.dialect not in _DEFINED:
         return Offer("not a dialect with tools")
     try:
-        top = _top(call.body.raw)
+        if call.body.digest(FORM) is None:
+            return Offer("not strict JSON")
+        doc = call.doc()
     except _MALFORMED:
         return Offer("a shape to leave alone")
-    return Offer(next(_reasons(call, top, name), ""), _is_free(top.tool_choice))
+    return Offer(next(_reasons(call, doc, name), ""), _is_free(doc.get("tool_choice")))
 
 
-def _reasons(call: Call, top: _Top, name: str) -> Iterator[str]:
+def _reasons(call: Call, doc: Mapping[str, Any], name: str) -> Iterator[str]:
     """Why not; each is looked for only if there is none before it."""
-    if not top.tools:
+    responses, tools = call.dialect is Dialect.RESPONSES, doc.get("tools")
+    if not tools:
         yield "no tools"
         return
-    said = bytes(top.input if call.dialect is Dialect.RESPONSES else top.messages)
-    if said[:1] != b"[" and (said[:1] != b'"' or call.dialect is not Dialect.RESPONSES):
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        yield "a shape to leave alone"
+    if not isinstance(doc.get("input" if responses else "messages"), (list, str)[: 1 + responses]):
         yield "no messages"
-    if len(top.tools) >= _MOST:
+    if len(tools) >= _MOST:
         yield "as many tools as a provider takes"
-    if any(name in (tool.name, tool.function and tool.function.name) for tool in top.tools):
+    # Tools have names in many places, by their kinds, of which there will be more.
+    if f'"{name}"'.encode() in _encode((tools, doc.get("mcp_servers"))):
         yield f"the client has a tool of the name {name}"
-    if top.functions is not _ABSENT or (top.n or 1) > 1:
+    if "functions" in doc or doc.get("n") not in (None, 1):
         yield "calls of tools could not be told apart"
-    if top.background or top.conversation:
+    if doc.get("background") or doc.get("conversation"):
         yield "the provider keeps the conversation"
-    if any(mark in call.body.raw for mark in _MARKS):
+    if any(map(call.body.holds, _MARKS)):
         yield "the client marks what is cached"
-    if call.body.digest(FORM) is None:
-        yield "not strict JSON"
 
 
 def _is_free(choice: Any) -> bool:
@@ -131,11 +124,30 @@ _DEFINED = {Dialect.CHAT: _chat, Dialect.MESSAGES: _messages, Dialect.RESPONSES:
 
 def with_tool(raw: bytes, definition: bytes) -> bytes:
     """A request whose list of tools, which is not empty, ends in this one."""
+    last = len(raw[: _end(raw) - 1].rstrip())
+    return b"".join((raw[:last], b",", definition, raw[last:]))
+
+
+def _end(raw: bytes) -> int:
+    """Where the list of tools ends.
+
+    It stands behind the messages mostly, so its name is looked for from the end: it is the
+    request's own if what follows closes just one object.
+    """
+    at = len(raw)
+    for _ in range(_TRIES):
+        at = raw.rfind(b'"tools"', 0, at)
+        if at < 0:
+            break
+        found = _opening.match(raw, at)
+        if found is None or raw[max(0, at - _WIDE) : at].rstrip()[-1:] not in (b"{", b","):
+            continue
+        try:
+            return found.end() + len(memoryview(_tools(b"{" + raw[at:]).tools))
+        except _MALFORMED:
+            continue
     lead = len(raw) - len(raw.lstrip())
     for key, start, end in members(raw[lead:]):
-        if key == "tools":
-            last = len(raw[: lead + end - 1].rstrip())
-            if raw[lead + start : lead + start + 1] != b"[":
-                break
-            return b"".join((raw[:last], b",", definition, raw[last:]))
+        if key == "tools" and raw[lead + start : lead + start + 1] == b"[":
+            return lead + end
     raise ValueError("no list of tools")

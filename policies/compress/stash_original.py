@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -16,6 +17,12 @@ from policies.base.ports import Store
 from policies.compress.freeze_places import EXTRACT, has, listing, signs, spots
 
 _SIZE = 8  # bytes of a name: of one tenant's texts, no two will ever share one
+_marker = re.compile(
+    re.escape(EXTRACT)
+    + r"[\d,]{1,20} of [\d,]{1,20} parts\. "
+    + r"(The original is intact and stored; to read it, call [\w-]{1,64} with"
+    + r' {"id": "[0-9a-f]{16}"})\.\]\n'
+)
 _decode = msgspec.json.Decoder().decode
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
@@ -47,6 +54,12 @@ def marker(name: str, tool: str, shown: int, of: int) -> str:
     )
 
 
+def way_back(text: str) -> str:
+    """What a text that is an extract says of how to read its original; "" where it is none."""
+    found = _marker.match(text)
+    return found[1] if found else ""
+
+
 class Original:
     """`LocalTool`: gives originals that stand in a request, or else in the tenant's store.
 
@@ -69,9 +82,9 @@ class Original:
         name = asked.get("id")
         if not isinstance(name, str):
             return Said('Error: call this with JSON such as {"id": "0123456789abcdef"}.', True)
-        offset = asked.get("offset") or 0
-        if type(offset) is not int or offset < 0:
-            return Said("Error: offset must be a number of characters, 0 or more.", True)
+        offset, length = asked.get("offset") or 0, asked.get("length") or self._longest
+        if any(type(each) is not int or each < 0 for each in (offset, length)):
+            return Said("Error: offset and length must be numbers of characters.", True)
         name = name.strip()
         text = await asyncio.to_thread(self._here, name)
         if text is None and len(name) == 2 * _SIZE:
@@ -83,7 +96,7 @@ class Original:
                 " call the tool again that had returned it.",
                 True,
             )
-        return await asyncio.to_thread(self._page, text, offset)
+        return await asyncio.to_thread(self._page, text, offset, min(length, self._longest))
 
     def _here(self, name: str) -> str | None:
         """From the request itself, which mostly holds it."""
@@ -106,8 +119,8 @@ class Original:
             await store.put(key_of(name), entry.value, self.ttl, entry.model)
         return text
 
-    def _page(self, text: str, offset: int) -> Said:
-        page = text[offset : offset + self._longest]
+    def _page(self, text: str, offset: int, length: int) -> Said:
+        page = text[offset : offset + length]
         if offset >= len(text) > 0:
             return Said(f"Error: the original has {len(text):,} characters only.", True)
         if len(page) == len(text):

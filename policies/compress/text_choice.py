@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from policies.base.ports import Count
 from policies.compress import log_codec, text_items, text_repeats
-from policies.compress.text_measure import Count, tokens
-from policies.compress.text_protected import looks_like_code_or_diff
+from policies.compress.text_protected import is_code_or_diff
 from policies.compress.text_screen import screen, shown
 
 _CODECS = {"items": text_items, "log": log_codec, "repeats": text_repeats}
@@ -20,27 +20,30 @@ class Chosen(NamedTuple):
 
 
 def normal(text: str) -> str:
-    """What a person sees of `text`; of code and diffs, no blank is taken away."""
-    seen = shown(text)
-    return seen if looks_like_code_or_diff(seen) else screen(seen)
+    """What a person sees of `text`; code and diffs as they came."""
+    seen = _screened(text)
+    return text if seen is None else seen
 
 
 def choose(text: str, count: Count) -> Chosen:
     """The shortest by counted tokens; `decode` of it is `normal(text)`, always."""
-    seen = shown(text)
-    if looks_like_code_or_diff(seen):
-        return Chosen(seen, ())
-    return _shortest(screen(seen), count)
+    seen = _screened(text)
+    return Chosen(text, ()) if seen is None else _shortest(seen, count)
 
 
 def checked(text: str, count: Count) -> str | None:
-    """The text of what `choose` chooses, read back and compared; None if that fails."""
-    seen = shown(text)
-    if looks_like_code_or_diff(seen):
-        return seen
-    seen = screen(seen)
+    """The text of what `choose` chooses, read back and compared; None if it is to stay."""
+    seen = _screened(text)
+    if seen is None:
+        return None
     chosen = _shortest(seen, count)
     return chosen.text if decode(chosen) == seen else None
+
+
+def _screened(text: str) -> str | None:
+    """The normal form of what may change; None for code and diffs."""
+    seen = shown(text)
+    return None if is_code_or_diff(text, seen) else screen(seen)
 
 
 def _shortest(seen: str, count: Count) -> Chosen:
@@ -57,7 +60,7 @@ def _shortest(seen: str, count: Count) -> Chosen:
         forms.append(after._replace(codecs=(*before, *after.codecs)))
     if len(forms) == 1:
         return forms[0]
-    return min(forms, key=lambda form: tokens(form.text, count))
+    return min(forms, key=lambda form: count(form.text))
 
 
 def decode(chosen: Chosen) -> str:

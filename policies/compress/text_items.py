@@ -9,7 +9,7 @@ Restored exactly is the whole text. By itself this saves nothing.
 
 from __future__ import annotations
 
-from policies.compress.text_measure import Count
+from policies.base.ports import Count
 
 _LINE = 240  # characters that the lines have on average, at least
 _FEWEST = 20  # things

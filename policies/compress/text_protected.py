@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from policies.compress.text_screen import shown
+
 _FENCE = re.compile(r"(?m)^ {0,3}(?:```|~~~)")
 _DIFF = re.compile(
     r"(?m)^(?:diff --git |@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@|\*{15}$"
@@ -41,6 +43,18 @@ def looks_like_code_or_diff(text: str) -> bool:
 
     In doubt, yes: a log taken for code stays as it is, which costs only tokens.
     """
+    return is_code_or_diff(text, shown(text))
+
+
+def is_code_or_diff(text: str, seen: str) -> bool:
+    """The same of a text as it came, and `seen` of it on a terminal.
+
+    There may be colours before what a line begins with.
+    """
+    return _looks(text) or (seen is not text and _looks(seen))
+
+
+def _looks(text: str) -> bool:
     if any(sign in text for sign in _SIGNS) and (_FENCE.search(text) or _DIFF.search(text)):
         return True
     half = len(text) // 2

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policies.compress.text_measure import Count, tokens
+from policies.base.ports import Count
 
 LONGEST = 16_000_000  # characters; longer texts are left as they are
 _PERIOD = 64  # lines of a block
@@ -34,7 +34,7 @@ def encode(text: str, count: Count) -> str | None:
     encoded = "\n".join(_noted(lines))
     if len(encoded) >= len(text):
         return None
-    return encoded if tokens(encoded, count) < tokens(text, count) else None
+    return encoded if count(encoded) < count(text) else None
 
 
 def decode(encoded: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import lru_cache
 
 import msgspec
 
-from policies.base.call import Call, Dialect
+from policies.base.call import Dialect
 from policies.base.terms import Terms
 
 _OPENAI = (Dialect.CHAT, Dialect.RESPONSES)
@@ -36,58 +37,59 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     @property
     def fields(self) -> tuple[str, ...]:
         """The body fields."""
-        return tuple(name for name in (self.mark, self.key, self.salt, self.options) if name)
+        return tuple(filter(None, (self.mark, self.key, self.salt, self.options)))
 
 
-def accepted(call: Call, terms: Terms) -> Accepted:
+@lru_cache(maxsize=1024)
+def accepted(dialect: Dialect, terms: Terms) -> Accepted:
     """By the kind of the backend, its host and the model's rule."""
     host, kind = terms.host, terms.backend
     if any(_at(host, domain) for domain in _FOREIGN):
-        return _others(call, terms)
+        return _others(dialect, terms)
     if kind == "vllm":
         return Accepted(salt="cache_salt")
     if kind == "simulated":
-        return _simulated(call, terms)
+        return _simulated(dialect, terms)
     if kind == "openai" or _at(host, "openai.com"):
-        return _openai(call, terms)
+        return _openai(dialect, terms)
     if kind == "anthropic" or _at(host, "anthropic.com"):
-        marks = call.dialect is Dialect.MESSAGES and terms.rule == "anthropic_marks"
+        marks = dialect is Dialect.MESSAGES and terms.rule == "anthropic_marks"
         return Accepted(mark="cache_control" if marks else "")
-    return _others(call, terms)
+    return _others(dialect, terms)
 
 
-def _openai(call: Call, terms: Terms) -> Accepted:
-    if call.dialect not in _OPENAI or not terms.rule.startswith("openai_"):
+def _openai(dialect: Dialect, terms: Terms) -> Accepted:
+    if dialect not in _OPENAI or not terms.rule.startswith("openai_"):
         return Accepted()
     if terms.rule != "openai_breakpoints":
         return Accepted(key="prompt_cache_key")
     return Accepted("prompt_cache_breakpoint", "prompt_cache_key", options="prompt_cache_options")
 
 
-def _simulated(call: Call, terms: Terms) -> Accepted:
+def _simulated(dialect: Dialect, terms: Terms) -> Accepted:
     """It reads all marks in all dialects, and stands in for the rule's own provider."""
-    if terms.rule == "anthropic_marks" and call.dialect in (Dialect.CHAT, Dialect.MESSAGES):
+    if terms.rule == "anthropic_marks" and dialect in (Dialect.CHAT, Dialect.MESSAGES):
         return Accepted(mark="cache_control")
     if terms.rule == "vllm_blocks":
         return Accepted(salt="cache_salt")
-    return _openai(call, terms)
+    return _openai(dialect, terms)
 
 
-def _others(call: Call, terms: Terms) -> Accepted:
+def _others(dialect: Dialect, terms: Terms) -> Accepted:
     host = terms.host
     if _at(host, "openrouter.ai"):
-        marks = terms.rule == "anthropic_marks" and call.dialect in (
+        marks = terms.rule == "anthropic_marks" and dialect in (
             Dialect.CHAT,
             Dialect.MESSAGES,
         )
         return Accepted(mark="cache_control" if marks else "")
-    if _at(host, "mistral.ai") and call.dialect is Dialect.CHAT:
+    if _at(host, "mistral.ai") and dialect is Dialect.CHAT:
         return Accepted(key="prompt_cache_key")
-    if _at(host, "x.ai") and call.dialect is Dialect.CHAT:
+    if _at(host, "x.ai") and dialect is Dialect.CHAT:
         return Accepted(header=b"x-grok-conv-id")
-    if _at(host, "x.ai") and call.dialect is Dialect.RESPONSES:
+    if _at(host, "x.ai") and dialect is Dialect.RESPONSES:
         return Accepted(key="prompt_cache_key")
-    if _at(host, "fireworks.ai") and call.dialect in (*_OPENAI, Dialect.COMPLETIONS):
+    if _at(host, "fireworks.ai") and dialect in (*_OPENAI, Dialect.COMPLETIONS):
         return Accepted(header=b"x-session-affinity")
     return Accepted()
 

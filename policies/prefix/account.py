@@ -12,7 +12,6 @@ from policies.prefix.placing import Point
 
 _SHARE = 0.005  # of what going direct would have cost: may be lost in the long run, and only
 _FLOOR = 4.0  # on losses of this many requests, where traffic shows what would have paid
-_FORGOTTEN = 60.0  # seconds after which a request that was only planned is not waited for
 _STEPS = 16  # in which savings of a lifetime come to count
 LOAN = 4096.0  # that one request may lose before anything is known, in the whole process
 
@@ -25,15 +24,21 @@ class Account:
     the traffic itself has just shown. So losses are bounded, whatever guesses are worth.
     """
 
-    __slots__ = ("_direct", "_latest", "_open", "_unripe", "gained", "ventured")
+    __slots__ = ("_direct", "_guesses", "_open", "_under_way", "_unripe", "_ventured", "gained")
 
     def __init__(self) -> None:
         self.gained = 0.0
-        self.ventured = False  # on a guess from others' traffic: once
+        self._ventured = False  # on a guess from others' traffic: once
+        self._guesses = 0  # such requests under way
         self._direct = 0.0
-        self._open = 0.0  # risks of requests that have not been answered
-        self._latest = 0.0
+        self._under_way = 0  # requests that risk something and have not been answered
+        self._open = 0.0  # what they risk
         self._unripe: list[tuple[float, float]] = []  # when, and how much
+
+    @property
+    def ventured(self) -> bool:
+        """Whether the one venture on what others' traffic has taught is made, or under way."""
+        return self._ventured or self._guesses > 0
 
     def covers(self, risk: float, now: float, shown: float = 0.0) -> bool:
         """Whether so much may be lost. `shown`: what the same guess would have saved lately."""
@@ -48,21 +53,28 @@ class Account:
         return left >= risk or (left >= 0.0 and risk <= LOAN)
 
     def _left(self, now: float) -> float:
-        if now - self._latest > _FORGOTTEN:
-            self._open = 0.0
         while self._unripe and self._unripe[0][0] <= now:
             self.gained += self._unripe.pop(0)[1]
         return self.gained - self._open
 
-    def venture(self, risk: float, now: float) -> None:
-        """A request is sent that may lose so much."""
+    def venture(self, risk: float, *, guess: bool = False) -> None:
+        """A request is sent that may lose so much; `guess`: it is the one venture."""
         if risk:
             self._open += risk
-            self._latest = now
+            self._under_way += 1
+            self._guesses += guess
 
-    def close(self, risk: float) -> None:
+    def close(self, risk: float, *, guess: bool = False) -> None:
         """It has been answered, or has failed."""
-        self._open = max(0.0, self._open - risk)
+        if risk and self._under_way:
+            self._under_way -= 1
+            self._guesses -= guess
+            # Sums of fractions need not come back to the nought that loans ask for.
+            self._open = self._open - risk if self._under_way else 0.0
+
+    def spend(self) -> None:
+        """The one venture was answered."""
+        self._ventured = True
 
     def book(self, direct: float, paid: float) -> None:
         """What a request would have cost, and what it did."""

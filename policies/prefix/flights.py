@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_FORGOTTEN = 60.0  # seconds: a request that was only planned never lands
+_FORGOTTEN = 60.0  # seconds: what takes so long to begin is not worth a wait
 _MOST = 256
 
 
@@ -21,7 +21,7 @@ class Flights:
         return alive, alive and writes
 
     def begin(self, key: bytes, now: float, *, writes: bool) -> None:
-        """A request is planned at `now`, in Unix seconds."""
+        """A request is sent at `now`, in Unix seconds."""
         alive, written = self.of(key, now)
         count = self._known[key][0] if alive else 0
         if len(self._known) >= _MOST:

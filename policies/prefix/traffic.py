@@ -62,15 +62,13 @@ class Shared:
     """What all traffic of a provider's taught, by which new traffic is first judged."""
 
     def __init__(self) -> None:
-        self._hazards: dict[tuple[str, bool], Hazard] = {}
+        self._told = {kind: Hazard(guess) for kind, guess in _FIRST_GUESS.items()}
+        by_itself = _FIRST_GUESS | _DIRECT
+        self._by_itself = {kind: Hazard(guess) for kind, guess in by_itself.items()}
 
     def of(self, kind: str, *, told: bool) -> Hazard:
         """See `Traffic` for `told`."""
-        found = self._hazards.get((kind, told))
-        if found is None:
-            guess = _FIRST_GUESS if told else _FIRST_GUESS | _DIRECT
-            found = self._hazards[kind, told] = Hazard(guess[kind])
-        return found
+        return (self._told if told else self._by_itself)[kind]
 
 
 class Traffic:
@@ -109,9 +107,9 @@ class Traffic:
             node, block = nodes[number], found[at.blocks[number]]
             base = 0.0
             if number == at.tail:
-                base = self._hazard(kind).likely
+                base = self._likely(kind)
             elif block.place != "message":
-                base = self._hazard("head").likely
+                base = self._likely("head")
             again = max(again, self._again(node, base, now))
             hot = node is not None and node.warm > now
             known = node is not None and abs(now - node.last) <= self.lifetime
@@ -144,25 +142,22 @@ class Traffic:
 
     def lost(self, visit: Visit) -> tuple[float, float]:
         """Of prompts of the visit's kind: how many a lifetime left unread, how many not."""
-        hazard = self._hazard(visit.kind)
-        return hazard.lost, hazard.reread
+        hazard = self._hazards.get(visit.kind)
+        return (0.0, 0.0) if hazard is None else (hazard.lost, hazard.reread)
 
     def depart(self, visit: Visit, *, writes: bool) -> None:
-        """The visit is planned; `writes`: its head too."""
+        """The request is sent; `writes`: its head too."""
         if visit.head >= 0:
             self.flights.begin(visit.keys[visit.head], visit.now, writes=writes)
 
     def land(self, visit: Visit) -> None:
-        """The upstream has answered, or will not."""
+        """The upstream has answered, or will not. Once for each that has departed."""
         if visit.head >= 0:
             self.flights.end(visit.keys[visit.head])
 
-    def _hazard(self, kind: str) -> Hazard:
-        found = self._hazards.get(kind)
-        if found is None:
-            shared = self._shared.of(kind, told=self._told)
-            found = self._hazards[kind] = Hazard(shared.likely, shared)
-        return found
+    def _likely(self, kind: str) -> float:
+        """By what this traffic taught of the kind or, before it did, all such traffic."""
+        return (self._hazards.get(kind) or self._shared.of(kind, told=self._told)).likely
 
     def _kind(
         self, nodes: Sequence[Node | None], keys: Sequence[bytes], at: Boundaries, now: float
@@ -214,10 +209,14 @@ class Traffic:
                 node.child = child
 
     def _begin(self, node: Node, number: int, visit: Visit) -> None:
-        if number == visit.tail:
-            self._watch.begin(node, self._hazard(visit.kind), visit.now)
-        elif number == visit.head:
-            self._watch.begin(node, self._hazard("head"), visit.now)
+        if number not in (visit.tail, visit.head):
+            return
+        kind = visit.kind if number == visit.tail else "head"
+        hazard = self._hazards.get(kind)
+        if hazard is None:
+            shared = self._shared.of(kind, told=self._told)
+            hazard = self._hazards[kind] = Hazard(shared.likely, shared)
+        self._watch.begin(node, hazard, visit.now)
 
 
 def _shards(nodes: Sequence[Node | None], head: int) -> int:

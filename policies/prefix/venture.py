@@ -42,21 +42,21 @@ class Books(msgspec.Struct, frozen=True, gc=False):
     own: Account
     all: Account
 
-    def open(self, venture: Venture, now: float) -> None:
-        """A request is planned."""
-        self.own.ventured = self.own.ventured or venture.guess
-        self.own.venture(venture.risk, now)
-        self.all.venture(venture.risk, now)
+    def open(self, venture: Venture) -> None:
+        """A request is sent."""
+        self.own.venture(venture.risk, guess=venture.guess)
+        self.all.venture(venture.risk)
 
-    def close(self, venture: Venture, *, done: bool) -> None:
-        """It has been answered or, unless it is `done`, has failed."""
-        self.own.ventured = self.own.ventured and (done or not venture.guess)
-        self.own.close(venture.risk)
+    def close(self, venture: Venture) -> None:
+        """It has been answered, or has failed."""
+        self.own.close(venture.risk, guess=venture.guess)
         self.all.close(venture.risk)
 
-    def book(self, sent: Sent, usage: Usage | None, lifetime: float) -> None:
+    def book(self, sent: Sent, venture: Venture, usage: Usage | None, lifetime: float) -> None:
         """A request was answered, of a cache that keeps what it reads for `lifetime` seconds."""
         direct, paid = booked(sent, usage)
+        if venture.guess:
+            self.own.spend()
         for account in (self.own, self.all):
             if sent.implicit or sent.terms.rule != "openai_breakpoints":
                 account.book(direct, paid)

@@ -130,6 +130,15 @@ class _Skeleton:
         self.seen += 1
         self.openings += opening
 
+    def sated(self, *, opening: bool) -> bool:
+        """Whether it would change nothing if the latest prompt came again."""
+        if self.seen < _WINDOW or (opening and self.openings < _WINDOW):
+            return False
+        tallies = [line.all for line in self.varying.values()]
+        if opening:
+            tallies += [line.openings for line in self.varying.values()]
+        return all(not each.fresh and each.samples >= _WINDOW // 2 for each in tallies)
+
     def moved(self) -> tuple[Moved, ...]:
         return tuple(
             (index, line.head, line.tail)
@@ -163,11 +172,13 @@ class Learner:
         self._skeletons.put(scope, known, sum(40 * len(each.hashes) for each in known))
         return skeleton.moved()
 
-    def again(self, scope: Hashable, *, opening: bool) -> None:
-        """Learn that the latest prompt of a scope has come again."""
+    def again(self, scope: Hashable, *, opening: bool) -> bool:
+        """Learn that the latest prompt of a scope has come again; whether that is enough."""
         known = self._skeletons.get(scope)
-        if known:
-            known[0].repeat(opening=opening)
+        if not known:
+            return False
+        known[0].repeat(opening=opening)
+        return known[0].sated(opening=opening)
 
 
 def _common(one: list[int], other: list[int]) -> int:

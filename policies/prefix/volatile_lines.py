@@ -12,8 +12,14 @@ from policies.base.call import Call, Dialect
 from policies.base.prompt import Reading, reading
 from policies.base.spans import Path
 from policies.prefix.canonical_outline import Span, is_text, items, members, outline
+from policies.prefix.start import instructs, list_name
 
-_OPERATOR = frozenset({"system", "developer"})
+# Members besides messages that hold parts of the system prompt, in each dialect that has one.
+BESIDES: dict[Dialect, tuple[str, ...]] = {
+    Dialect.CHAT: (),
+    Dialect.MESSAGES: ("system",),
+    Dialect.RESPONSES: ("instructions",),
+}
 _json = msgspec.json.Encoder().encode
 _value = msgspec.json.Decoder().decode
 
@@ -90,19 +96,19 @@ def _beginning(read: Reading) -> dict[str, Any]:
     messages: list[Any] = []
     for raw in read.top.messages or ():
         messages.append(_value(raw))
-        if not isinstance(messages[-1], dict) or messages[-1].get("role") not in _OPERATOR:
+        if not instructs(messages[-1]):
             break
     return {"system": _value(read.top.system), "messages": messages}
 
 
 def _system(call: Call, doc: dict[str, Any]) -> System | None:
     found: list[tuple[Path, str]] = []
-    name = {Dialect.MESSAGES: "system", Dialect.RESPONSES: "instructions"}.get(call.dialect)
     try:
-        if name is not None and doc.get(name) is not None:
-            found += _texts(doc[name], (name,))
+        for name in BESIDES[call.dialect]:
+            if doc.get(name) is not None:
+                found += _texts(doc[name], (name,))
         if call.dialect is not Dialect.MESSAGES:
-            found += _leading(doc, "messages" if call.dialect is Dialect.CHAT else "input")
+            found += _leading(doc, list_name(call.dialect))
     except TypeError:
         return None
     if not found:
@@ -115,7 +121,7 @@ def _leading(doc: dict[str, Any], name: str) -> Iterator[tuple[Path, str]]:
     """System and developer messages before the first of anyone else."""
     messages = doc.get(name)
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
-        if not isinstance(message, dict) or message.get("role") not in _OPERATOR:
+        if not instructs(message):
             return
         yield from _texts(message.get("content"), (name, index, "content"))
 

@@ -11,6 +11,7 @@ import msgspec
 from policies.base.call import Call, Dialect
 from policies.base.prompt import Block, reading
 from policies.prefix.canonical_outline import Items, Span, is_text, members, outline
+from policies.prefix.start import list_name
 
 # What clients send along with every turn of one conversation, and so tells two apart that
 # begin with the same words.
@@ -61,7 +62,7 @@ def turns(call: Call, space: bytes) -> Turns | None:
         doc.get(name) for name in ("previous_response_id", "conversation", "prompt")
     ):
         return None
-    name = "input" if call.dialect is Dialect.RESPONSES else "messages"
+    name = list_name(call.dialect)
     messages = doc.get(name)
     if not isinstance(messages, list):
         return None
@@ -135,8 +136,20 @@ def opens(call: Call) -> bool:
         if opens not in read.notes:
             read.notes[opens] = read.earlier.get(opens) is not False and _asks(read.blocks)
         return read.notes[opens] is True
-    listed = call.doc().get("input" if call.dialect is Dialect.RESPONSES else "messages")
-    return not isinstance(listed, list) or all(_kind(each) in "su" for each in listed)
+    messages = call.doc().get(list_name(call.dialect))
+    if not isinstance(messages, list):
+        return True
+    opening = call.body.opening
+    if opening is None or opening.name != list_name(call.dialect):
+        return _unanswered(messages)
+    before = opening.notes.get(opens)
+    if before is None:
+        before = opening.notes[opens] = _unanswered(opening.items)
+    return before is True and _unanswered(messages[len(opening.items) :])
+
+
+def _unanswered(messages: Sequence[Any]) -> bool:
+    return all(_kind(each) in "su" for each in messages)
 
 
 def _asks(found: Sequence[Block]) -> bool:

@@ -129,8 +129,8 @@ class Exchange:
     def on_disconnect(self, listener: Listener | None) -> None:
         """Have `listener` called, once, if the client goes before the response is complete.
 
-        It is given what cancels the application. None takes it back. It is called by the
-        loop, at the next turn if the client has gone already.
+        It is given what cancels the application, unless the response is complete by then. None
+        takes it back. It is called by the loop, at the next turn if the client has gone already.
         """
         self._listener = listener
         if self._gone:
@@ -294,4 +294,4 @@ class Exchange:
     def _tell(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
-            self._connection.loop.call_soon(listener, self.task.cancel)
+            self._connection.loop.call_soon(listener, lambda: self.complete or self.task.cancel())

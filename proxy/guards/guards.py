@@ -15,12 +15,14 @@ from proxy.guards.warm import assured, expected, extents, gain, kept
 
 _BYTES_PER_TOKEN = 4.0  # an estimate, good enough to be compared with a minimum
 SPACE = "guard.turns"  # of the store
+DRIFT = "does not begin as the turn before it was sent"
 
 
 class Guards:
     """`turns` outlives a reload, `rollback` does not.
 
-    `drifted` is called for each turn that would not have gone on as the one before.
+    `drifted` is to be called for each turn that is sent and would not have gone on as the one
+    before.
     """
 
     def __init__(
@@ -31,9 +33,9 @@ class Guards:
         rollback: Rollback,
     ) -> None:
         self.rollback = rollback
+        self.drifted = drifted
         self._turns = turns
         self._terms = terms
-        self._drifted = drifted
 
     async def pays(
         self, original: Call, ways: tuple[Call, Call], store: Reader, now: float
@@ -65,8 +67,7 @@ class Guards:
         """
         verdict = await self._turns.review(original, edited, store)
         if verdict.drift and not anew:
-            self._drifted()
-            return "does not begin as the turn before it was sent"
+            return DRIFT
         if verdict.word == "unread":
             return "the prompt's shape is not known"
         if edited.body is not original.body and self._shrinks(original, edited):

@@ -10,7 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from proxy.simulation.tokens import WIDTH
-from proxy.tokens import encoding_name, pieces
+from proxy.token_pieces import pieces
+from proxy.tokens import encoding_name
 
 if TYPE_CHECKING:  # loading a vocabulary takes half a second
     import tiktoken

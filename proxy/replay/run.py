@@ -12,7 +12,7 @@ import policies
 from policies.base.ports import Count
 from policies.base.terms import Terms
 from proxy.config import Pipeline as PipelineConfig
-from proxy.engine import Pipeline, Stage
+from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Price
 from proxy.replay.formats import document, talk_of
 from proxy.replay.lines import Problems, lines

@@ -11,10 +11,11 @@ from policies.base.ports import Count
 from policies.base.step import Answer, Edit, Refuse
 from policies.base.terms import Terms
 from proxy.edits import changes_history
-from proxy.engine import Engine, Pipeline
+from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.pipeline import Pipeline
 from proxy.prices import Price
 from proxy.replay.meter import Meter, recording_of
 from proxy.replay.prefixes import Prefixes
@@ -91,6 +92,7 @@ class Scheme:
             tally.rejected += 1
             charge, output = self._meter.charge(plan.original, request, now)
             plan = Plan(plan.original, plan.original, (), None, plan.pipeline)
+        self._engine.depart(plan, self._pipeline)
         await self._engine.sent(plan)
         tally.requests += 1
         anew = any(row.applied and changes_history(row.step) for row in plan.rows)
@@ -99,6 +101,7 @@ class Scheme:
         tally.violations = self._prefixes.violations
         self._count(plan)
         await self._settle(plan, request, charge, output)
+        self._engine.land(plan, self._pipeline)
 
     def _count(self, plan: Plan) -> None:
         for row in plan.rows:

@@ -6,6 +6,7 @@ each time is a round. What is common to the dialects.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -89,6 +90,22 @@ class Form(Protocol):
 
     def relay(self, name: str, *, usage: bool) -> Relay:
         """For a stream; `usage`: the client has asked to be told it."""
+
+
+class Apart(ABC):
+    """A `Form`'s answers where each is a message of its own, behind the reply and nowhere else."""
+
+    @abstractmethod
+    def answer(self, call: Call, said: Said) -> Members:
+        """The message of one answer."""
+
+    def results(self, answers: Answers) -> list[Members]:
+        """As `Form`."""
+        return [self.answer(call, said) for call, said in answers]
+
+    def beside(self, answers: Answers) -> list[Members]:  # noqa: ARG002 - they stand alone
+        """As `Form`: none."""
+        return []
 
 
 def place(value: Any) -> int:

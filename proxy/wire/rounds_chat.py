@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from policies.base.local_tool import Said
 from proxy.wire import replay_chat
 from proxy.wire.document import dicts, read
 from proxy.wire.replay_merge import CannotRender, dump, mapping, objects
-from proxy.wire.rounds import Answers, Call, Calls, Members, place, total
+from proxy.wire.rounds import Apart, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _ENDED = frozenset({"tool_calls", "stop", "function_call"})
@@ -21,7 +22,7 @@ _HEAD = ("id", "created", "model", "system_fingerprint", "service_tier")
 _GAP = "\n\n"  # between what is said in one round and in the next
 
 
-class Chat:
+class Chat(Apart):
     """`Form` of `chat/completions` with one choice."""
 
     field = "messages"
@@ -45,16 +46,9 @@ class Chat:
         kept = {name: message[name] for name in _KEPT if message.get(name) is not None}
         return [{"role": "assistant", "content": None, **kept}]
 
-    def results(self, answers: Answers) -> list[Members]:
-        """As `Form`."""
-        return [
-            {"role": "tool", "tool_call_id": call.id, "content": said.text}
-            for call, said in answers
-        ]
-
-    def beside(self, answers: Answers) -> list[Members]:  # noqa: ARG002 - each result is a message
-        """As `Form`: none."""
-        return []
+    def answer(self, call: Call, said: Said) -> Members:
+        """As `Apart`."""
+        return {"role": "tool", "tool_call_id": call.id, "content": said.text}
 
     def shown(self, docs: Sequence[Members], name: str, *, cut: bool) -> Members:
         """As `Form`: the texts of all rounds, and the calls of the last."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from policies.base.local_tool import Said
 from proxy.wire import replay_responses
 from proxy.wire.document import read
 from proxy.wire.replay_merge import dump, objects
-from proxy.wire.rounds import LIMIT, Answers, Call, Calls, Members, place, total
+from proxy.wire.rounds import LIMIT, Apart, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _OPENING = frozenset({"response.created", "response.in_progress", "response.queued"})
 _ENDING = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-class Responses:
+class Responses(Apart):
     """`Form` of `responses`."""
 
     field = "input"
@@ -55,16 +56,9 @@ class Responses:
             found = [{name: it[name] for name in it if name != "id"} for it in found]
         return found
 
-    def results(self, answers: Answers) -> list[Members]:
-        """As `Form`."""
-        return [
-            {"type": "function_call_output", "call_id": call.id, "output": said.text}
-            for call, said in answers
-        ]
-
-    def beside(self, answers: Answers) -> list[Members]:  # noqa: ARG002 - each result is an item
-        """As `Form`: none."""
-        return []
+    def answer(self, call: Call, said: Said) -> Members:
+        """As `Apart`."""
+        return {"type": "function_call_output", "call_id": call.id, "output": said.text}
 
     def shown(self, docs: Sequence[Members], name: str, *, cut: bool) -> Members:
         """As `Form`: the items of all rounds, under the last one's id."""

@@ -23,10 +23,10 @@ import httpx2
 import pytest
 
 from policies.base.units import seconds, size
-from proxy.config_files import config_file
-from proxy.config_load import loads
-from proxy.config_read import read
-from proxy.config_warnings import warnings
+from proxy.config.files import config_file
+from proxy.config.load import loads
+from proxy.config.read import read
+from proxy.config.warnings import warnings
 from tests.fakes.markdown import PAGES, ROOT, anchors, blocks, links, of, prose, rows, sections
 from tests.fakes.penstock import running
 

@@ -31,7 +31,14 @@ pipelines:
   stash:
     effects: [lossless, lossy]
     steps: [{{use: compress.stash, min_tokens: 100, budget: 9s, deadline: 20s}}]
+  eager:
+    effects: [lossy]
+    steps: [{{use: compress.history, keep: 2, above: 0}}]
+  patient:
+    effects: [lossy]
+    steps: [{{use: compress.history, keep: 2, above: 1000000}}]
 routes:
+  - {{when: {{model: "gpt-4o"}}, send: a, effects: [lossy], pipeline: patient}}
   - {{when: {{model: "untouched"}}, send: a, effects: [exact]}}
   - {{when: {{model: "stash"}}, send: a, effects: [lossless, lossy], pipeline: stash}}
   - {{when: {{model: "gpt-*"}}, send: a, pipeline: default}}
@@ -150,6 +157,22 @@ def test_a_tool_that_only_penstock_can_answer_is_not_offered_to_other_programs(a
     assert found["steps"] == []
 
 
+def test_a_conversation_goes_on_as_if_nobody_had_asked(ask, penstock, upstream):
+    messages = [{"role": "user", "content": "look"}]
+    for number in range(7):
+        call = CALL | {"id": f"c{number}"}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        text = f"page {number}: " + "apples and pears; " * 99
+        messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
+    body = {"model": "gpt-4o", "messages": messages}
+    found = good(ask(body, headers=KEYS[0] | {"x-penstock-policy": "eager"}))
+    assert json.dumps(found["messages"]).count("is left out") == 4
+    learnt(ask, penstock, "gpt-5-after", KEYS[0])  # and so would be what was learnt before
+    url = f"{penstock.url}/v1/chat/completions"
+    _client.post(url, content=json.dumps(body).encode(), headers=KEYS[0])
+    assert json.loads(upstream.requests.pop().body)["messages"] == messages
+
+
 def test_effects_only_narrow(ask):
     found = good(ask({"model": "untouched", "text": ROWS, "pipeline": "default"}))
     assert found["steps"][0]["mode"] == "denied"
@@ -240,6 +263,20 @@ def test_explain_shows_the_same_as_a_diff(penstock, ask):
     assert "changes" not in _client.post(url, json=body).json()
 
 
+def test_what_is_only_explained_is_not_late_when_it_comes(penstock, ask):
+    rows = json.dumps([{"n": n, "name": f"explained {n % 7} {n}"} for n in range(4000)])
+    body = {"model": "gpt-5", "messages": [*CHAT[:-1], CHAT[-1] | {"content": rows}]}
+    headers = {"x-penstock-policy": "hasty"}
+    url = f"{penstock.url}/admin/explain?tenant=team-a"
+    told = _client.post(url, content=json.dumps(body), headers=headers).json()
+    assert told["steps"][0]["why"] == "nothing to gain"
+    until = time.monotonic() + 20
+    while good(ask({"model": "gpt-5", "text": rows, "pipeline": "hasty"}))["text"] == rows:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert good(ask(body | {"pipeline": "hasty"}))["messages"][-1]["content"] != rows
+
+
 def test_a_text_that_was_late_is_there_the_next_time(ask):
     rows = json.dumps([{"n": n, "name": f"late {n % 7} {n}"} for n in range(4000)])
     body = {"model": "gpt-5", "text": rows, "pipeline": "hasty"}
@@ -250,16 +287,21 @@ def test_a_text_that_was_late_is_there_the_next_time(ask):
         time.sleep(0.05)
 
 
-def test_what_was_learnt_is_stored_for_its_tenant(penstock, ask):
+def learnt(ask, penstock, model, key):
+    """Which parts of the store hold what was learnt of a text, once it is there."""
     rows = json.dumps([{"n": n, "name": f"stored {n}"} for n in range(60)])
-    good(ask({"model": "gpt-5-stored", "text": rows}, headers=KEYS[1]))
+    good(ask({"model": model, "text": rows}, headers=key))
 
     def stored():
-        query = "SELECT space, tenant FROM entries WHERE model = 'gpt-5-stored'"
+        query = "SELECT space, tenant FROM entries WHERE model = ?"
         with contextlib.closing(sqlite3.connect(penstock.data / "store.sqlite")) as db:
-            return db.execute(query).fetchall()
+            return db.execute(query, [model]).fetchall()
 
     until = time.monotonic() + 10
     while not stored() and time.monotonic() < until:  # it is written soon after
         time.sleep(0.02)
-    assert stored() == [("compress.lossless", "team-b")]
+    return stored()
+
+
+def test_what_was_learnt_is_stored_for_its_tenant(penstock, ask):
+    assert learnt(ask, penstock, "gpt-5-stored", KEYS[1]) == [("compress.lossless", "team-b")]

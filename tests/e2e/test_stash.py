@@ -2,15 +2,15 @@
 
 import contextlib
 import json
-import re
 
 import anthropic
 import openai
 import pytest
 
 from tests.fakes.penstock import running
-from tests.fakes.scripted_model import ScriptedModel, Turn
+from tests.fakes.scripted_model import Turn
 from tests.fakes.sdk_talks import Talk
+from tests.fakes.stash_talks import KINDS, TOOL, last_id, log, prompt
 
 YAML = """
 data: ${DATA}
@@ -26,40 +26,11 @@ pipelines:
       - {use: prefix.canonical}
 routes: [{send: model, pipeline: stash}]
 """
-KINDS = ["chat/completions", "messages", "responses"]
-WHERE = {"chat/completions": "messages", "messages": "messages", "responses": "input"}
 ENDS = {
     "chat/completions": {"whole": "stop", "calls": "tool_calls", "cut": "length"},
     "messages": {"whole": "end_turn", "calls": "tool_use", "cut": "max_tokens"},
     "responses": {"whole": "completed", "calls": "completed", "cut": "max_output_tokens"},
 }
-TOOL = "read_original"
-_id = re.compile(r"call read_original with \{\\*\"id\\*\": \\*\"([0-9a-f]{16})")
-
-
-def log(name, rows=900):
-    lines = [f"{n:04d} {name} worker {n * 7919 % 997} took job {n * 31}" for n in range(rows)]
-    lines[rows // 2] += "\nERROR disk quota exceeded on /srv/data, exit code 28"
-    return "\n".join(lines)
-
-
-def wanted(doc):
-    """The arguments with which the model asks for the last extract's original."""
-    return {"id": _id.findall(json.dumps(doc))[-1]}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ScriptedModel() as made:
-        yield made
-
-
-@pytest.fixture
-def upstream(server):
-    server.requests.clear()
-    server.turns.clear()
-    server.faults.clear()
-    return server
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +39,8 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def penstock(server, data):
-    with serving(server, data) as made:
+def penstock(scripted, data):
+    with serving(scripted, data) as made:
         yield made
 
 
@@ -105,13 +76,6 @@ def opened(talk, upstream, text):
     return dict.fromkeys(answer.calls, text)
 
 
-def prompt(seen, kind):
-    """The messages of a forwarded request, each as its JSON text."""
-    raw = seen.body.decode()
-    listed = json.loads(raw)[WHERE[kind]]
-    return [json.dumps(each) for each in listed]
-
-
 def names(doc):
     return [tool.get("name") or tool["function"]["name"] for tool in doc["tools"]]
 
@@ -119,7 +83,7 @@ def names(doc):
 def test_the_model_asks_and_the_client_sees_one_answer(talk, upstream, kind):
     text = log("alpha")
     results = opened(talk, upstream, text)
-    upstream.turns += [Turn("Let me see.", [(TOOL, wanted)], "hm"), Turn("Worker 7.", [], "aha")]
+    upstream.turns += [Turn("Let me see.", [(TOOL, last_id)], "hm"), Turn("Worker 7.", [], "aha")]
     answer = talk.give(results)
     assert answer.text == "Let me see.\n\nWorker 7."
     assert answer.calls == {}
@@ -133,13 +97,13 @@ def test_the_model_asks_and_the_client_sees_one_answer(talk, upstream, kind):
     assert text not in json.dumps(second)
     assert "exit code 28" in json.dumps(second)
     assert json.dumps(text) in json.dumps(third)
-    before, after = (prompt(seen, kind) for seen in upstream.requests[1:3])
+    before, after = (prompt(seen) for seen in upstream.requests[1:3])
     assert after[: len(before)] == before
 
     for question in ("And then?", "Thanks"):
         upstream.turns.append(Turn(f"On {question}"))
         assert talk.ask(question).text == f"On {question}"
-        before, after = after, prompt(upstream.requests[-1], kind)
+        before, after = after, prompt(upstream.requests[-1])
         assert after[: len(before)] == before
         assert json.dumps(text) in upstream.requests[-1].body.decode()
     assert upstream.faults == []
@@ -151,10 +115,10 @@ def test_where_the_model_does_not_ask_nothing_is_added(talk, upstream, kind):
     answer = talk.give(results)
     assert answer[:2] == ("Fine.", {})
     assert answer.usage == (100, 40, 10)
-    before = prompt(upstream.requests[-1], kind)
+    before = prompt(upstream.requests[-1])
     upstream.turns.append(Turn("Bye."))
     assert talk.ask("Thanks").text == "Bye."
-    assert prompt(upstream.requests[-1], kind)[: len(before)] == before
+    assert prompt(upstream.requests[-1])[: len(before)] == before
     assert upstream.faults == []
 
 
@@ -162,7 +126,7 @@ def test_calls_of_both_in_one_turn(talk, upstream, kind):
     """The client answers its own, and the model is then told all, in this turn and later."""
     text = log("gamma")
     results = opened(talk, upstream, text)
-    both = [("run", {"command": "df"}), (TOOL, wanted), ("run", {"command": "du"})]
+    both = [("run", {"command": "df"}), (TOOL, last_id), ("run", {"command": "du"})]
     upstream.turns.append(Turn("Both.", both, "hm"))
     answer = talk.give(results)
     assert answer.text == "Both."
@@ -171,11 +135,11 @@ def test_calls_of_both_in_one_turn(talk, upstream, kind):
     assert len(upstream.requests) == 2
     upstream.turns.append(Turn("Full."))
     assert talk.give(dict.fromkeys(answer.calls, "90 %")).text == "Full."
-    before = prompt(upstream.requests[-1], kind)
+    before = prompt(upstream.requests[-1])
     assert json.dumps(text) in "".join(before)
     upstream.turns.append(Turn("Bye."))
     talk.ask("Thanks")
-    assert prompt(upstream.requests[-1], kind)[: len(before)] == before
+    assert prompt(upstream.requests[-1])[: len(before)] == before
     assert upstream.faults == []
 
 
@@ -184,14 +148,14 @@ def test_a_missing_original_is_an_error_that_the_model_reads(talk, upstream, kin
     asked = [(TOOL, {"id": "0123456789abcdef"}), (TOOL, {"name": 3}), (TOOL, {"id": "?", "x": 1})]
     upstream.turns += [Turn("", asked), Turn("I cannot tell.")]
     assert talk.give(results).text == "I cannot tell."
-    told = prompt(upstream.requests[-1], kind)
+    told = prompt(upstream.requests[-1])
     assert "there is no original with the id '0123456789abcdef'" in "".join(told)
     assert "Error: call this with JSON such as" in "".join(told)
 
 
 def test_rounds_are_bounded(talk, upstream, kind):
     results = opened(talk, upstream, log("epsilon"))
-    upstream.turns += [Turn(f"{n}.", [(TOOL, wanted)]) for n in range(4)]
+    upstream.turns += [Turn(f"{n}.", [(TOOL, last_id)]) for n in range(4)]
     upstream.turns.append(Turn("Well."))
     answer = talk.give(results)
     assert answer.text == "0.\n\n1.\n\n2.\n\n3.\n\nWell."
@@ -208,7 +172,7 @@ def test_rounds_are_bounded(talk, upstream, kind):
 def test_a_model_that_cannot_be_stopped(talk, upstream, kind, stream):
     """The reply says that it is not whole, as one does that grew too long."""
     results = opened(talk, upstream, log("lambda"))
-    upstream.turns += [Turn(f"{n}.", [(TOOL, wanted)]) for n in range(5)]
+    upstream.turns += [Turn(f"{n}.", [(TOOL, last_id)]) for n in range(5)]
     if stream and kind != "messages":  # the SDK refuses to make a final answer of that
         with pytest.raises((openai.LengthFinishReasonError, RuntimeError)):
             talk.give(results)
@@ -224,17 +188,73 @@ def test_a_model_that_cannot_be_stopped(talk, upstream, kind, stream):
     assert upstream.faults == []
 
 
-def test_an_upstream_that_refuses_a_later_round(talk, upstream, kind):
-    results = opened(talk, upstream, log("zeta"))
-    upstream.turns += [Turn("", [(TOOL, wanted)]), Turn(status=429)]
-    talk.add(results)
+def test_a_later_round_that_is_too_long_for_the_context(talk, upstream, kind):
+    """The model is told, asks for a part, and reads it; later turns go on from there."""
+    text = log("zeta")
+    results = opened(talk, upstream, text)
+    part = [(TOOL, lambda doc: {"id": last_id(doc)["id"], "offset": 7, "length": 50})]
+    upstream.turns += [Turn("Let me see.", [(TOOL, last_id)], "hm"), Turn(status=400)]
+    upstream.turns += [Turn("", part, "so"), Turn("Worker 7.")]
+    answer = talk.give(results)
+    assert (answer.text, answer.calls) == ("Let me see.\n\nWorker 7.", {})
+    assert (answer.end, answer.usage) == (ENDS[kind]["whole"], (300, 120, 30))
+    told = prompt(upstream.requests[-1])
+    assert f"Error: with these {len(text):,} characters the prompt was refused" in "".join(told)
+    assert json.dumps(text[7:57])[:-1] in "".join(told)
+    upstream.turns.append(Turn("Bye."))
+    assert talk.ask("Thanks").text == "Bye."
+    assert prompt(upstream.requests[-1])[: len(told)] == told
+    assert upstream.faults == [""]  # but for the one that was scripted
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_a_later_round_that_fails_is_made_good_by_the_clients_own_request(
+    talk, upstream, kind, status
+):
+    text = log("theta")
+    results = opened(talk, upstream, text)
+    failures = [Turn(status=status)] * (2 if status == 400 else 1)
+    upstream.turns += [Turn("Hm.", [(TOOL, last_id)]), *failures, Turn("Worker 7.")]
+    assert talk.give(results)[:3] == ("Hm.\n\nWorker 7.", {}, (200, 80, 20))
+    doc = upstream.docs[-1]
+    assert TOOL not in names(doc)
+    assert "This is an extract" not in json.dumps(doc)
+    assert json.dumps(text) in json.dumps(doc)
+    upstream.turns.append(Turn("Bye."))
+    assert talk.ask("Thanks").text == "Bye."
+    assert upstream.faults == [""] * len(failures)
+
+
+def test_what_was_said_is_not_lost_where_the_upstream_is_gone(talk, upstream, kind, stream):
+    results = opened(talk, upstream, log("iota"))
+    upstream.turns += [Turn("Hm.", [(TOOL, last_id)]), Turn(status=500), Turn(status=500)]
+    if stream and kind != "messages":  # the SDK refuses to make a final answer of that
+        with pytest.raises((openai.LengthFinishReasonError, RuntimeError)):
+            talk.give(results)
+        assert "Hm." in "".join(str(event) for event in talk.events)
+    else:
+        answer = talk.give(results)
+        assert (answer.text, answer.end) == ("Hm.", ENDS[kind]["cut"])
+    results = opened(talk, upstream, log("kappa"))
+    upstream.turns += [Turn("", [(TOOL, last_id)]), Turn(status=500), Turn(status=500)]
     with pytest.raises((openai.APIError, anthropic.APIError, RuntimeError)):
-        talk._answer()
+        talk.give(results)
+
+
+def test_a_refused_stream_is_sent_once(penstock, upstream):
+    upstream.turns.append(Turn(status=422))
+    asked = {"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": True}
+    with (
+        contextlib.closing(Talk(KINDS[0], penstock.url, stream=True)) as talk,
+        pytest.raises(openai.UnprocessableEntityError),
+    ):
+        talk.sdk.chat.completions.create(**asked, **talk.more)
+    assert len(upstream.requests) == 1
 
 
 def test_a_repeat_comes_from_the_cache_and_goes_on_as_the_first(talk, upstream, kind):
     results = opened(talk, upstream, log("eta"))
-    upstream.turns += [Turn("Look:", [(TOOL, wanted)]), Turn("Found.")]
+    upstream.turns += [Turn("Look:", [(TOOL, last_id)]), Turn("Found.")]
     talk.give(results)
     length = 1 if kind != "responses" else 2
     del talk.history[-length:]
@@ -242,7 +262,7 @@ def test_a_repeat_comes_from_the_cache_and_goes_on_as_the_first(talk, upstream, 
     again = talk._answer()
     assert again.text == "Look:\n\nFound."
     assert len(upstream.requests) == calls
-    before = prompt(upstream.requests[-1], kind)
+    before = prompt(upstream.requests[-1])
     upstream.turns.append(Turn("Bye."))
     talk.ask("Thanks")
-    assert prompt(upstream.requests[-1], kind)[: len(before)] == before
+    assert prompt(upstream.requests[-1])[: len(before)] == before

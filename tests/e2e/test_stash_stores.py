@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-import re
 import sqlite3
 import time
 
@@ -13,8 +12,9 @@ import pytest
 
 from tests.fakes.penstock import running
 from tests.fakes.redis_server import RedisServer
-from tests.fakes.scripted_model import ScriptedModel, Turn
+from tests.fakes.scripted_model import Turn
 from tests.fakes.sdk_talks import Talk
+from tests.fakes.stash_talks import TOOL, last_id, log, prompt
 
 YAML = """
 data: ${DATA}
@@ -29,29 +29,12 @@ pipelines:
     steps: [{use: compress.stash, budget: 9s, deadline: 10s}]
 routes: [{send: model, pipeline: stash}]
 """
-TOOL = "read_original"
 KEYS = {"ONE": "key-of-one", "TWO": "key-of-two"}
-_id = re.compile(r"([0-9a-f]{16})\\")
 _number = itertools.count()
 
 
-def log():
-    name = f"log {next(_number)}"
-    return "\n".join(f"{n:04d} {name} worker {n * 7919 % 997} took {n * 31}" for n in range(900))
-
-
-@pytest.fixture(scope="module")
-def server():
-    with ScriptedModel() as made:
-        yield made
-
-
-@pytest.fixture
-def upstream(server):
-    server.requests.clear()
-    server.turns.clear()
-    server.faults.clear()
-    return server
+def new_log():
+    return log(f"log {next(_number)}")
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +61,6 @@ def talking(penstock, key="key-of-one", kind="chat/completions", **more):
     return contextlib.closing(Talk(kind, penstock.url, stream=False, key=key, **more))
 
 
-def last_id(doc):
-    return {"id": _id.findall(json.dumps(json.dumps(doc)))[-1]}
-
-
-def prompt(seen):
-    return [json.dumps(each) for each in json.loads(seen.body)["messages"]]
-
-
 def stashed(talk, upstream, text):
     """Two turns, in the second of which the model has asked for the original."""
     upstream.turns += [Turn("", [("run", {})]), Turn("Hm.", [(TOOL, last_id)]), Turn("Seen.")]
@@ -94,7 +69,7 @@ def stashed(talk, upstream, text):
 
 
 def test_a_restart_and_a_crash(upstream, store, tmp_path):
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, store) as penstock, talking(penstock) as talk:
         stashed(talk, upstream, text)
         history, before = talk.history, prompt(upstream.requests[-1])
@@ -113,7 +88,7 @@ def test_a_restart_and_a_crash(upstream, store, tmp_path):
 
 def test_an_original_that_only_the_store_has(upstream, store, tmp_path):
     """The client has cut its history, or names the last reply instead of sending it."""
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, store) as penstock, talking(penstock) as talk:
         stashed(talk, upstream, text)
         asked = json.loads(upstream.requests[-1].body)["messages"][-2]["tool_calls"][0]
@@ -141,7 +116,7 @@ def until_given(talk, upstream, name, text):
 
 
 def test_a_tenant_never_reads_what_another_has_stored(upstream, store, tmp_path):
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, store) as penstock:
         with talking(penstock) as talk:
             stashed(talk, upstream, text)
@@ -155,7 +130,7 @@ def test_a_tenant_never_reads_what_another_has_stored(upstream, store, tmp_path)
 
 
 def test_the_same_words_of_another_tenant_bring_no_unseen_rounds(upstream, tmp_path):
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, "") as penstock, talking(penstock) as talk:
         stashed(talk, upstream, text)
         with talking(penstock, "key-of-two") as other:
@@ -168,7 +143,7 @@ def test_the_same_words_of_another_tenant_bring_no_unseen_rounds(upstream, tmp_p
 def test_two_workers(upstream, store, tmp_path):
     with serving(upstream, tmp_path, store, "--workers", "2") as penstock:
         for _ in range(3):
-            text = log()
+            text = new_log()
             with talking(penstock) as talk:
                 stashed(talk, upstream, text)
                 before = prompt(upstream.requests[-1])
@@ -190,7 +165,7 @@ def test_two_workers(upstream, store, tmp_path):
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_names_the_last_response(upstream, tmp_path, stream, bypass):
     """The provider has the call of our tool, and must be given its result, come what may."""
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, "") as penstock:
         talk = Talk("responses", penstock.url, stream=stream, key="key-of-one")
         with contextlib.closing(talk):
@@ -214,7 +189,7 @@ def test_a_client_that_names_the_last_response(upstream, tmp_path, stream, bypas
 
 
 def test_the_books_hold_all_rounds(upstream, tmp_path):
-    text = log()
+    text = new_log()
     with serving(upstream, tmp_path, "") as penstock:
         ways = [(False, {}), (True, {}), (True, {"include_usage": True}), (False, None)]
         for stream, options in ways:

@@ -3,15 +3,15 @@
 import concurrent.futures
 import contextlib
 import json
-import re
 import threading
 
 import pytest
 
 from tests.fakes.penstock import running
 from tests.fakes.prefix_upstream import unmarked
-from tests.fakes.scripted_model import ScriptedModel, Turn
+from tests.fakes.scripted_model import Turn
 from tests.fakes.sdk_talks import Talk
+from tests.fakes.stash_talks import TOOL, WHERE, last_id, log
 
 YAML = """
 backends:
@@ -30,38 +30,13 @@ routes:
   - {when: {model: "claude-*"}, send: claude, pipeline: stash}
   - {when: {model: "*"}, send: openai, pipeline: stash}
 """
-TOOL = "read_original"
 LONG = "Never give a seat away twice. " * 400
 MODELS = {"chat/completions": "gpt-6-sol", "messages": "claude-sonnet-5", "responses": "gpt-6-sol"}
-WHERE = {"chat/completions": "messages", "messages": "messages", "responses": "input"}
-_id = re.compile(r"call read_original with [^0-9a-f]+id[^0-9a-f]+([0-9a-f]{16})")
-
-
-def log(name):
-    return "\n".join(f"{n:04d} {name} worker {n * 7919 % 997} took {n * 31}" for n in range(900))
-
-
-def last_id(doc):
-    return {"id": _id.findall(json.dumps(doc))[-1]}
 
 
 @pytest.fixture(scope="module")
-def server():
-    with ScriptedModel() as made:
-        yield made
-
-
-@pytest.fixture
-def upstream(server):
-    server.requests.clear()
-    server.turns.clear()
-    server.faults.clear()
-    return server
-
-
-@pytest.fixture(scope="module")
-def penstock(server):
-    with running(YAML, env={"URL": server.url}) as made:
+def penstock(scripted):
+    with running(YAML, env={"URL": scripted.url}) as made:
         yield made
 
 

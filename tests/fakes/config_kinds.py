@@ -10,7 +10,7 @@ from policies.base.call import Effect
 from policies.base.policy import Strict
 from policies.base.units import Duration, Size
 from proxy.config import Config
-from proxy.config_load import loads
+from proxy.config.load import loads
 
 ENV = {"HOME": "/home/me", "TEAM_A_KEY": "key-of-team-a", "OPENAI_API_KEY": "key-of-openai"}
 

@@ -6,8 +6,8 @@
 
 It answers as the simulated model does, cached tokens in its usage included. A request in which
 a field of `rejects` stands anywhere gets a 400 that names the field; one with the header
-`x-fake: 400`, a 400 that names none; to `x-fake: hang` it begins a stream that never ends.
-`requests` holds all of them as they came.
+`x-fake: 400`, a 400 that names none, and with `x-fake: 500` a 500; to `x-fake: hang` it begins a
+stream that never ends. `requests` holds all of them as they came.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class PrefixUpstream(Misbehaving):
         refused = next((name for name in sorted(self.rejects) if _holds(seen.body, name)), None)
         if refused is not None:
             await self._refuse(peer, {"message": f"Unknown field: '{refused}'", "param": refused})
+            return
+        if seen.header("x-fake") == "500":
+            await peer.answer(b"{}", "500 Internal Server Error")
             return
         if seen.header("x-fake") == "400":
             await self._refuse(peer, _UNRELATED)

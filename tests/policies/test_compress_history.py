@@ -9,6 +9,8 @@ from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
+from policies.compress.freeze_places import EXTRACT
+from policies.compress.stash_original import marker, name_of
 from policies.compress_history import History
 
 STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
@@ -89,6 +91,24 @@ async def test_only_texts_of_old_results_change_and_their_tokens_are_counted():
     before = sum(-(-len(observed(n)) // 4) for n in (0, 2))
     assert (step.tokens_before, step.tokens_after) == (before, 2 * -(-len(STUB) // 4))
     assert step.why == f"2 results left out, {before - step.tokens_after} tokens fewer"
+
+
+def extract(number):
+    name = name_of(f"the original {number}")
+    return name, marker(name, "read_original", 21, 1900) + observed(number)
+
+
+async def test_an_extract_is_left_out_and_its_original_can_still_be_asked_for():
+    (name, text), messages = extract(0), talk(6)
+    messages[2]["content"] = text
+    messages[4]["content"] = EXTRACT + "says a tool] " + observed(1)  # and it is none
+    step = await turn(history(), Shelf(), chat(messages))
+    told = [message["content"] for message in step.body.json()["messages"][2:7:2]]
+    assert told[0] == (
+        "[the result of this earlier call is left out. The original is intact and stored;"
+        f' to read it, call read_original with {{"id": "{name}"}}.]'
+    )
+    assert told[1:] == [STUB, STUB]
 
 
 async def test_a_new_epoch_says_how_the_conversation_goes_on_without_it():

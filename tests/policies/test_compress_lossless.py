@@ -13,6 +13,7 @@ from policies.base.call import Dialect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
+from policies.base.terms import Terms as CacheTerms
 from policies.compress import backref, freeze_sight
 from policies.compress.backref_again import named
 from policies.compress.freeze_form import UNKNOWN
@@ -249,6 +250,20 @@ async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
     assert [model for model, *_ in counted] == ["m", "n"]
 
 
+async def test_the_vocabulary_is_loaded_for_a_long_request_that_offers_tools_too(lossless):
+    loaded = threading.Event()
+    long = call({"messages": [USER | {"content": "x" * 500_000}], "tools": []})
+    step = await sent(lossless(), Shelf(), long, lambda _: lambda _: loaded.set())
+    assert isinstance(step, Skip)
+    assert await asyncio.to_thread(loaded.wait, 10)
+
+
+async def test_the_word_tools_in_a_text_loads_nothing(lossless):
+    policy = lossless()
+    one = call({"messages": [USER | {"content": '"tools"'}], "user": "tools"})
+    assert policy.idle(one, CacheTerms()) == "nothing to shorten"
+
+
 async def test_the_vocabulary_is_loaded_though_all_results_are_known(lossless):
     shelf, loaded = Shelf(), threading.Event()
     await sent(lossless(), shelf, chat(result(table("a"))))
@@ -342,6 +357,23 @@ async def test_what_is_late_goes_as_it_came_in_every_later_turn(lossless):
         assert contents(step)[3] != table("b")
     step = await sent(policy, shelf, chat(result(table("a"))))
     assert isinstance(step, Skip)
+
+
+async def test_what_is_planned_on_trial_leaves_no_trace(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    slow = Slow()
+    one = chat(result(table("a")))
+    trial = View(shelf, shelf.now, counter=slow, trial=True)
+    assert isinstance(await policy.plan(one, trial), Skip)
+    slow.go.set()
+    policy._sight._workshop._threads.shutdown()
+    assert not policy._sight.prepared("m")
+    assert not policy._sight._forms._young
+    assert not policy._sent._young
+    policy = lossless()
+    assert isinstance(await policy.plan(one, View(shelf, shelf.now, trial=True)), Edit)
+    assert not policy._sent._young
+    assert not policy._sight._forms._young
 
 
 async def test_another_conversation_gets_the_form_that_came_too_late(lossless):

@@ -17,6 +17,9 @@ from policies.compress.stash_original import Original, Terms, key_of, name_of
 from policies.compress_stash import Stash
 
 TOOL = {"type": "function", "function": {"name": "run"}}
+NAMES = ["other", "read_original"]
+CUSTOM = {"type": "custom", "custom": {"name": "read_original"}}
+MCP = {"type": "mcp", "server_label": "x"}
 USER = {"role": "user", "content": "hi"}
 DAY = 86400.0
 _marker = re.compile(
@@ -111,6 +114,12 @@ async def test_the_tool_is_offered_from_the_first_turn_on_and_all_other_bytes_st
         pytest.param({"tools": []}, id="empty tools"),
         pytest.param({"tools": [{"function": {"name": "read_original"}}]}, id="its name"),
         pytest.param({"tools": [{"name": "read_original"}]}, id="its name, elsewhere"),
+        pytest.param({"tools": [CUSTOM]}, id="its name, a custom tool's"),
+        pytest.param({"tools": [TOOL, MCP | {"allowed_tools": NAMES}]}, id="its name, allowed"),
+        pytest.param({"tools": [MCP | {"allowed_tools": {"tool_names": NAMES}}]}, id="and deeper"),
+        pytest.param({"tools": [{"type": "namespace", "tools": [CUSTOM]}]}, id="in a namespace"),
+        pytest.param({"tools": [{"configs": {"read_original": {}}}]}, id="its name, as a key"),
+        pytest.param({"tools": [TOOL], "mcp_servers": [{"x": NAMES}]}, id="of another server"),
         pytest.param({"functions": [{"name": "f"}]}, id="functions"),
         pytest.param({"n": 2}, id="choices"),
         pytest.param({"tools": [{"cache_control": {"type": "ephemeral"}}]}, id="marks"),
@@ -135,6 +144,37 @@ async def test_responses_that_the_provider_carries_on_are_left_alone(stash, fiel
         doc["messages"] = []
     one = call(body=Body(json.dumps(doc).encode()), dialect=Dialect.RESPONSES)
     assert isinstance(await planned(stash(), Shelf(), one), Skip)
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        '[{"name": "\\u0072ead_original"}]',
+        '[{"type": "custom", "custom": {"name": "read\\u005foriginal"}}]',
+    ],
+)
+async def test_its_name_in_another_spelling(stash, tools):
+    raw = b'{"messages": [], "tools": %b}' % tools.encode()
+    assert isinstance(await planned(stash(), Shelf(), call(body=Body(raw))), Skip)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{"tools": [%s], "messages": []}',
+        ' {"messages": [], "metadata": {"tools": [1]}, "tools" : [%s ] }',
+        '{"messages": [], "tools": [%s], "metadata": {"x": [{"tools": [2]}]}}',
+        '{"messages": [], "tools": [%s], "say \\"tools": [3], "x": "{ \\"tools"}',
+        '{"messages": [], "tools": [%s], "m": [' + '{"tools": []}, ' * 9 + "1]}",
+    ],
+)
+async def test_the_tool_stands_at_the_end_of_the_requests_own_list(stash, around):
+    raw = (around % '{"name": "a", "tools": [{"tools": [1]}]}').encode()
+    step = await planned(stash(), Shelf(), call(body=Body(raw)))
+    doc, was = step.body.json(), json.loads(raw)
+    assert [tool.get("name") for tool in doc["tools"][:-1]] == ["a"]
+    assert doc.pop("tools")[:-1] == was.pop("tools")
+    assert doc == was
 
 
 async def test_keys_that_stand_twice_are_not_edited(stash):
@@ -233,6 +273,15 @@ async def test_the_original_comes_from_the_request_or_from_the_store(original, m
         more = re.search(r"with offset (\d+)", said)
         offset = int(more[1]) if more else None
     assert found == whole
+
+
+async def test_a_part_of_the_original(original):
+    whole = log("here")
+    for length, size in ((40, 40), (10**6, 1000), (None, 1000)):
+        said = await original.answer(asking(id=name_of(whole), offset=7, length=length), Shelf())
+        assert said.text.startswith(whole[7 : 7 + size] + f"\n[Characters 7 to {7 + size} of")
+    said = await original.answer(asking(id=name_of(whole), length=-1), Shelf())
+    assert said.failed
 
 
 async def test_what_stands_under_a_name_must_have_that_name(original):

@@ -16,6 +16,7 @@ from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
 from policies.prefix.volatile_lines import placeholder
 from policies.prefix_volatile import VolatileLines
+from proxy.histories import Histories
 
 TRACES = Path(__file__).parents[3] / "shared/data/traces"
 TERMS = Terms(rule="openai_steps", input=2e-6, read=0.1)
@@ -417,3 +418,44 @@ async def test_its_next_turn_begins_with_what_was_sent_though_a_clock_is_off():
 async def test_what_looks_like_a_secret_stays_though_it_tells_the_time():
     desk = Desk()
     assert isinstance(await desk.send(clocked(desk, ["hi"], "Token issued")), Skip)
+
+
+def again(raw, history):
+    """A call whose body was read on from an earlier one, as a running Penstock reads it."""
+    body = Body(raw)
+    history.read(body)
+    return call(body=body)
+
+
+async def test_a_prompt_that_never_changes_is_let_alone_at_a_glance_until_it_does():
+    desk, history = Desk(), Histories()
+
+    def ask(number, system="You are helpful."):
+        said = [
+            {"role": "system", "content": system + "\n" + "Obey the policy. " * 300},
+            {"role": "user", "content": f"question {number}"},
+        ]
+        return again(json.dumps({"messages": said}).encode(), history)
+
+    def idle(one):
+        return desk.policy.idle(one, TERMS)
+
+    for number in range(31):
+        assert not idle(ask(number))
+        await desk.send(ask(number))
+    for number in range(31, 40):
+        await desk.send(ask(number))
+    assert "no line" in idle(ask(40))
+    other = ask(41, f"The time is {desk.now}.")
+    assert not idle(other)
+    await desk.send(other)
+    assert not idle(ask(42)), "the latest prompt was another"
+
+
+async def test_learning_goes_on_until_repeats_teach_nothing():
+    desk, history = Desk(), Histories()
+    ask = [{"role": "system", "content": "Time: 12:00\n" + "Obey the policy. " * 300}]
+    raw = json.dumps({"messages": [*ask, {"role": "user", "content": "hello"}]}).encode()
+    for _ in range(10):
+        await desk.send(again(raw, history))
+    assert not desk.policy.idle(again(raw, history), TERMS)

@@ -15,10 +15,11 @@ from policies.base.terms import Terms
 from policies.compress.freeze_places import listing
 from policies.compress_history import History
 from policies.compress_lossless import Lossless
-from proxy.engine import Engine, Pipeline, Stage
+from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.pipeline import Pipeline, Stage
 
 KEEP = 2
 TERMS = Terms(rule="openai_breakpoints", read=0.5, write=1.0, minimum=1, lifetime=300.0)
@@ -80,6 +81,7 @@ class House:
         engine, pipeline = self.workers[number]
         one = call(body=Body(json.dumps({"messages": messages}).encode()))
         plan = await engine.plan(one, pipeline)
+        engine.depart(plan, pipeline)
         await engine.sent(plan)
         await engine.settle(plan, pipeline, Outcome(200))
         step = plan.rows[0].step

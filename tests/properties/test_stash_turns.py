@@ -125,7 +125,7 @@ class Client:
         store = self.shelf.bind("compress.stash", "t")
         step = await self.policy.plan(call, View(store, 0.0))
         assert isinstance(step, Edit)
-        sent = msgspec.structs.replace(call, body=step.body, local=step.local)
+        sent = msgspec.structs.replace(call, body=step.body, local=step.local, came=call.body)
         answer = await self.rounds.send(sent)
         body = b"".join([chunk async for chunk in answer.chunks])
         assert TOOL.encode() not in body
@@ -282,7 +282,7 @@ class Endless(list):
 
     def __init__(self, script):
         super().__init__(script)
-        self._script = script
+        self.script = script
 
     def pop(self, at=0):
-        return self._script.pop(at) if self._script else Turn("The end.")
+        return self.script.pop(at) if self.script else Turn("The end.")

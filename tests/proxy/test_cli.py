@@ -189,7 +189,7 @@ def ledger(config):
     books.close()
 
 
-@pytest.mark.parametrize("by", ["policy", "model", "tenant", "day"])
+@pytest.mark.parametrize("by", ["policy", "model", "tenant", "day", "holdout"])
 def test_report(run, config, ledger, by):
     found = run("report", "--by", by, "--config", config)
     assert found.exit_code == 0

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from policies.base.ports import Entry
 from proxy.cli import app
-from proxy.config_load import loads
+from proxy.config.load import loads
 from proxy.stores.open import open_store
 from proxy.stores.tier import Slot
 from tests.fakes.penstock import free_port

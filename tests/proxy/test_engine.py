@@ -12,10 +12,11 @@ from policies.base.policy import Base, Strict
 from policies.base.reply import Recording
 from policies.base.step import Answer, Edit, Refuse, Send, Skip
 from policies.base.terms import Terms
-from proxy.engine import Engine, Pipeline, Stage
+from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
 from proxy.guards.rollback import Rollback
+from proxy.pipeline import Pipeline, Stage
 
 
 class Shelf:
@@ -207,6 +208,88 @@ async def test_planning_writes_nothing():
     assert not any(shelf.kept for shelf in made.shelves.values())
     await made.settle(plan, line, Outcome(200))
     assert made.shelves["a.x", "t"].kept == {b"k": b"v"}
+
+
+async def test_policies_are_told_of_a_trial():
+    views = []
+
+    class Looking(Fixed):
+        async def plan(self, call, view):
+            views.append(view.trial)
+            return self.step
+
+    made = engine()
+    line = pipeline(Looking("a.x", Skip("")))
+    await made.on_trial().plan(call(), line)
+    await made.plan(call(), line)
+    assert views == [True, False]
+
+
+class Followed(Fixed):
+    """Notes what it is told is under way."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.told = []
+
+    def depart(self, call, step):
+        self.told.append(("depart", step))
+
+    def land(self, call, step):
+        self.told.append(("land", step))
+
+
+async def test_policies_are_told_of_what_is_sent_as_they_decided_and_of_nothing_else():
+    steps = {name: edited(name) for name in ("a.on", "a.shadow", "a.denied", "b.bypassed")}
+    steps["a.denied"] = edited("denied", Effect.LOSSY)
+    policies = {name: Followed(name, step) for name, step in steps.items()}
+    line = pipeline(
+        *(Fixed("a.x", edited("x")), *policies.values()),
+        effects=frozenset(Effect) - {Effect.LOSSY},
+        shadow=("a.shadow",),
+    )
+    one = call(controls=Controls(bypass=frozenset({"b"})))
+    made = engine()
+    plan = await made.plan(one, line)
+    assert not any(policy.told for policy in policies.values())
+    made.depart(plan, line)
+    on = steps["a.on"]
+    assert policies["a.on"].told == [("depart", on)]
+    made.land(plan, line)
+    assert policies.pop("a.on").told == [("depart", on), ("land", on)]
+    assert not any(policy.told for policy in policies.values())
+
+
+async def test_the_holdout_is_not_under_way():
+    policy = Followed("a.x", edited("1"))
+    made, line = engine(), pipeline(policy, holdout=1.0)
+    made.depart(await made.plan(call(), line), line)
+    assert policy.told == []
+
+
+async def test_a_policy_that_raises_as_a_request_departs_is_counted():
+    class Raising(Followed):
+        def depart(self, call, step):
+            raise RuntimeError
+
+    last = Followed("b.x", Skip("no"))
+    made, line = engine(), pipeline(Raising("a.x", Skip("no")), last)
+    made.depart(await made.plan(call(), line), line)
+    assert [word for word, _ in last.told] == ["depart"]
+    assert made.failed == ["a.x"]
+
+
+async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy)
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2")
+    for _ in range(3):
+        plan = await made.plan(call(), line)
+    assert (plan.drifted, plan.rows[0].mode, made.drifts) == (True, "guarded", [])
+    made.depart(plan, line)
+    assert made.drifts == [1]
 
 
 async def test_stores_are_apart_by_policy_and_tenant():

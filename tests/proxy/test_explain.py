@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from proxy.cli_explain import plan_of, table
-from proxy.config_load import loads
+from proxy.config.load import loads
 
 FILE = """version: 1
 data: {data}

@@ -7,7 +7,7 @@ import pytest
 
 from policies.base.call import Controls
 from proxy.books import Books
-from proxy.config_load import loads
+from proxy.config.load import loads
 from proxy.errors import BadRequest
 from proxy.generation import Generation
 from proxy.guards.monotone import Monotone

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -81,6 +82,20 @@ def test_groups_sum_to_the_total(filled, by, names, requests):
         assert parts == pytest.approx(getattr(found.total, field))
 
 
+def test_conversations_that_were_held_out_stand_beside_the_others(books, path):
+    for held in (True, False, False):
+        plan = msgspec.structs.replace(a_plan(MISS), holdout=held)
+        books.record(an_entry(plan, Outcome(200, "openai", usage=USAGE)))
+    books.flush()
+    lines = report(path, "holdout").lines
+    route = a_plan().original.route
+    assert [(line.name, line.requests) for line in lines] == [
+        (f"{route}, default: with policies", 2),
+        (f"{route}, default: held out", 1),
+    ]
+    assert lines[0].usd == pytest.approx(2 * lines[1].usd)
+
+
 def test_savings_by_policy_sum_to_the_total(filled):
     found = report(filled)
     lines = {line.name: line for line in found.lines}
@@ -133,7 +148,7 @@ def test_a_file_that_is_no_ledger_is_a_clear_error(tmp_path):
         report(path)
 
 
-@pytest.mark.parametrize("by", ["policy", "model", "tenant", "day"])
+@pytest.mark.parametrize("by", ["policy", "model", "tenant", "day", "holdout"])
 def test_json_and_tables(filled, by):
     found = report(filled, by)
     plain = json.loads(json.dumps(found.as_dict()))

@@ -18,7 +18,8 @@ from policies.base import tiktoken_files
 from policies.base.call import Dialect
 from proxy import tiktoken_tables, tokens
 from proxy.texts import reply_texts, request_extra, request_texts
-from proxy.tokens import Tokens, encoding_name, pieces
+from proxy.token_pieces import pieces
+from proxy.tokens import Tokens, encoding_name
 
 TEXTS = [
     "",

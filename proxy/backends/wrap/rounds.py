@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,15 @@ from policies.base.ports import Backend
 from policies.base.reply import Reply
 from policies.base.spans import splice
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
-from proxy.backends.wrap.rounds_prompt import Prompt, with_member
+from proxy.backends.wrap.rounds_prompt import Prompt
+from proxy.backends.wrap.rounds_request import (
+    asking_usage,
+    names_options,
+    prompts,
+    tells_usage,
+    uncompressed,
+    with_body,
+)
 from proxy.backends.wrap.rounds_talk import Talk
 from proxy.errors import BrokenReply, ProxyError, UpstreamError
 from proxy.wire.document import read
@@ -38,7 +46,15 @@ _FORMS: dict[Dialect, Form] = {
 }
 _LARGEST = 64 * 1024**2  # bytes of a reply without its content encoding
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
+_PLAIN, _STREAM = b"application/json", b"text/event-stream"
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"etag"})
+
+
+class _Held(NamedTuple):
+    """A reply, and its document where it is plain, has been read and is JSON."""
+
+    reply: Reply
+    doc: dict[str, Any] | None
 
 
 class LocalTools:
@@ -61,63 +77,81 @@ class LocalTools:
         call = await self._paid(call)
         if tool is None:
             return await self._inner.send(call)
-        raw = call.body.raw
-        if len(raw) <= _INLINE:
-            prompt = Prompt(raw, form.field)
+        if len(call.body.raw) <= _INLINE:
+            prompt, own = prompts(call, form.field)
         else:
-            prompt = await asyncio.to_thread(Prompt, raw, form.field)
-        raws, chain = await self._rounds.told(call, tool, prompt.raws)
+            prompt, own = await asyncio.to_thread(prompts, call, form.field)
+        raws, chain = await self._rounds.told(call, tool, prompt.raws, own)
         if raws != prompt.raws:
-            call = _with(call, prompt.body(raws))
-        call, told = _plain(call), _tells_usage(call)
-        asking = call if told else _asking(call)
+            call = with_body(call, prompt.body(raws))
+        call, told = uncompressed(call), tells_usage(call)
+        asking = call if told else asking_usage(call)
         reply = await self._inner.send(asking)
-        if reply.status in (400, 422) and not told:  # perhaps since it does not know that field
+        if not told and reply.status in (400, 422) and await names_options(reply):
             await reply.chunks.aclose()
             asking, reply = call, await self._inner.send(call)
-        talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
-        kind = (reply.header(b"content-type") or b"").partition(b";")[0].strip().lower()
         if reply.status != 200:
             return reply
-        if kind == b"text/event-stream" and reply.header(b"content-encoding") is None:
+        talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
+        if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
             head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
             chunks = self._stream(talk, form.relay(tool.name, usage=told), reply)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
-        return await self._whole(talk, reply) if kind == b"application/json" else reply
+        return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
 
     async def _paid(self, call: Call) -> Call:
         """With what the provider is owed after the reply that the call names, tool or no tool."""
         owed, named = await self._rounds.owed(call)
         if named is None:
             return call
+
+        def paid(body: Body) -> bytes:
+            prompt = Prompt(splice(body.raw, {("previous_response_id",): named}), "input")
+            return prompt.body([*owed, *prompt.raws])
+
         try:
-            prompt = Prompt(splice(call.body.raw, {("previous_response_id",): named}), "input")
+            came = None if call.came is None else Body(paid(call.came))
+            return msgspec.structs.replace(with_body(call, paid(call.body)), came=came)
         except (KeyError, ValueError):  # there is nothing to put it before: the provider says so
             return call
-        return _with(call, prompt.body([*owed, *prompt.raws]))
+
+    async def _next(self, talk: Talk, doc: dict[str, Any], *, stream: bool) -> _Held | None:
+        """What the upstream answers after a round; None where that was the last, or is now."""
+        following = await talk.after(doc)
+        while following is not None:
+            lost: Reply | ProxyError
+            try:
+                reply = await self._inner.send(following)
+                held = _Held(reply, None) if stream else await _held(reply)
+            except ProxyError as error:
+                lost = error
+            else:
+                if stream and reply.status == 200 and _kind(reply) == _STREAM:
+                    return held
+                if reply.status == 200 and held.doc is not None:
+                    return held
+                lost = held.reply
+                await reply.chunks.aclose()
+            following = talk.instead(lost)
+        return None
 
     async def _whole(self, talk: Talk, reply: Reply) -> Reply:
         """All rounds of a plain reply; one that cannot be read passes as it is."""
+        held: _Held | None = await _held(reply)
+        assert held is not None
+        if held.doc is None or not talk.calls(held.doc):
+            return held.reply
         try:
-            while True:
-                body = reply.whole
-                if body is None:
-                    body = b"".join([chunk async for chunk in reply.chunks])
-                await reply.chunks.aclose()
-                plain = decode(reply.headers, body, _LARGEST)
-                doc = None if plain is None else read(plain)
-                if doc is None or not talk.calls(doc):
-                    return _once(reply, body, reply.headers)
-                following = await talk.after(doc)
-                if following is None:
-                    shown = dump(await talk.shown({}))
-                    head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-                    return _once(reply, shown, (*head, (b"content-length", b"%d" % len(shown))))
-                reply = await self._inner.send(following)
-                if reply.status != 200:
-                    return reply
+            while held is not None and held.doc is not None:
+                reply = held.reply
+                held = await self._next(talk, held.doc, stream=False)
+            if talk.lost is not None and not talk.spoke():
+                return _passed(talk.lost)
+            shown = dump(await talk.shown({}))
         except CannotRender as error:
             raise BrokenReply(f"a reply with a call of Penstock's own tool: {error}") from error
+        head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
+        return _once(reply, shown, (*head, (b"content-length", b"%d" % len(shown))))
 
     async def _stream(self, talk: Talk, relay: Relay, reply: Reply) -> AsyncGenerator[bytes]:
         """All rounds as one stream."""
@@ -130,15 +164,16 @@ class LocalTools:
                         yield passed
                 await reply.chunks.aclose()
                 doc = _doc(talk, relay)
-                following = None if doc is None else await talk.after(doc)
-                if following is None:
+                held = None if doc is None else await self._next(talk, doc, stream=True)
+                if held is None:
+                    if talk.lost is not None and not talk.spoke():
+                        raise _fault(talk.lost)
                     shown = None if doc is None else await talk.shown(relay.same())
                     yield relay.end(shown, cut=talk.cut) + frames.rest
                     return
                 if passed := relay.again():
                     yield passed
-                reply = await self._inner.send(following)
-                _expect_stream(reply)
+                reply = held.reply
         except (ProxyError, CannotRender) as error:
             if opening := relay.broken():
                 yield opening
@@ -168,13 +203,35 @@ def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:
         return None
 
 
-def _expect_stream(reply: Reply) -> None:
-    kind = reply.header(b"content-type") or b""
-    if reply.status != 200 or not kind.startswith(b"text/event-stream"):
-        raise UpstreamError(
-            f"the upstream answered {reply.status} when the model was given the original it asked"
-            " for; the request may be repeated"
-        )
+def _kind(reply: Reply) -> bytes:
+    return (reply.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+
+
+async def _held(reply: Reply) -> _Held:
+    """A reply that is there whole, and what a plain one says."""
+    body = reply.whole
+    if body is None:
+        body = b"".join([chunk async for chunk in reply.chunks])
+    await reply.chunks.aclose()
+    plain = decode(reply.headers, body, _LARGEST) if _kind(reply) == _PLAIN else None
+    return _Held(_once(reply, body, reply.headers), None if plain is None else read(plain))
+
+
+def _passed(lost: Reply | ProxyError) -> Reply:
+    """An upstream's failure, as the client would have had it without any tool of ours."""
+    if isinstance(lost, ProxyError):
+        raise lost
+    return lost
+
+
+def _fault(lost: Reply | ProxyError) -> ProxyError:
+    """The same where the reply has begun."""
+    if isinstance(lost, ProxyError):
+        return lost
+    return UpstreamError(
+        f"the upstream answered {lost.status} when the model was given the original it asked"
+        " for; the request may be repeated"
+    )
 
 
 def _once(reply: Reply, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
@@ -184,31 +241,3 @@ def _once(reply: Reply, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -
     return Reply(
         reply.status, headers, chunks(), reply.backend, whole=body, attempts=reply.attempts
     )
-
-
-def _with(call: Call, raw: bytes) -> Call:
-    headers = call.headers
-    if call.body.wire is not call.body.raw:  # an edited body is not compressed again
-        headers = tuple(pair for pair in headers if pair[0] != b"content-encoding")
-    return msgspec.structs.replace(call, body=Body(raw), headers=headers)
-
-
-def _plain(call: Call) -> Call:
-    """Asking for a reply that can be read."""
-    kept = tuple(pair for pair in call.headers if pair[0] != b"accept-encoding")
-    return msgspec.structs.replace(call, headers=(*kept, (b"accept-encoding", b"identity")))
-
-
-def _tells_usage(call: Call) -> bool:
-    """Whether the client is told the usage of this reply without any doing of ours."""
-    if call.dialect is not Dialect.CHAT or not call.stream:
-        return True
-    options = call.body.field("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
-
-
-def _asking(call: Call) -> Call:
-    """For the usage of a chat's stream, by which hidden rounds are billed."""
-    options = call.body.field("stream_options") or {}
-    new = dump(options | {"include_usage": True})
-    return _with(call, with_member(call.body.raw, "stream_options", new))

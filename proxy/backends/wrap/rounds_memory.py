@@ -18,6 +18,7 @@ from proxy.backends.wrap.rounds_prompt import Place, Places
 
 SPACE = "rounds"  # of the store
 _MEMORY = 16_000_000  # bytes of either generation
+_SURE = 300.0  # seconds for which nothing is taken for nothing: the store may have been down
 
 Bind = Callable[[str, str], Store]  # (space, tenant)
 _json = msgspec.json.Encoder().encode
@@ -44,14 +45,19 @@ class Rounds:
         self._known: Memo[tuple[str, bytes], tuple[Unseen, float]] = Memo(_MEMORY)
 
     async def told(
-        self, call: Call, tool: LocalTool, raws: list[bytes]
+        self, call: Call, tool: LocalTool, raws: list[bytes], own: list[bytes]
     ) -> tuple[list[bytes], bytes]:
-        """The messages as the model has seen them, and what a reply's key goes on from."""
-        places, chain = self._places.find(call.dialect, call.model, raws)
+        """The messages as the model has seen them, and what a reply's key goes on from.
+
+        `own`: the messages as the client has sent them, each in the place of the one in `raws`.
+        """
+        places, chain = self._places.find(call.dialect, _begun(call), own)
         found = [self._known.get((call.tenant, place.key)) for place in places]
-        late = time.time() - tool.ttl / 2
+        now, half = time.time(), tool.ttl / 2
         wanted = [
-            at for at, it in enumerate(found) if it is None or (it[0].messages and it[1] < late)
+            at
+            for at, it in enumerate(found)
+            if it is None or it[1] < now - (half if it[0].messages else _SURE)
         ]
         looked_up = await asyncio.gather(
             *(self._look_up(call, tool, places[at], last=places[at] is places[-1]) for at in wanted)
@@ -64,10 +70,10 @@ class Rounds:
         return left, chain
 
     async def _look_up(self, call: Call, tool: LocalTool, place: Place, *, last: bool) -> Unseen:
-        """What was found to be nothing stays so, unless another worker may be writing it."""
+        """What is nothing stays so for a while, unless another worker may be writing it."""
         store, name, now = self._bind(SPACE, call.tenant), (call.tenant, place.key), time.time()
         known = self._known.get(name)
-        if known is None:
+        if known is None or not known[0].messages:
             entry = await store.get(place.key)
             if entry is None and last:
                 return _NOTHING
@@ -105,7 +111,7 @@ class Rounds:
         """Messages to be sent first, and what the provider calls the reply that is named."""
         if call.dialect is not Dialect.RESPONSES:
             return [], None
-        named = call.body.field("previous_response_id")
+        named = (call.came or call.body).field("previous_response_id")
         if not isinstance(named, str):
             return [], None
         entry = await self._bind(SPACE, call.tenant).get(_after(named))
@@ -117,6 +123,13 @@ class Rounds:
     def _put(self, name: tuple[str, bytes], unseen: Unseen, at: float) -> None:
         size = 200 + sum(map(len, (*unseen.messages, *unseen.beside)))
         self._known.put(name, (unseen, at), size)
+
+
+def _begun(call: Call) -> str:
+    """What the messages of a request go on from: of two replies, the same words may follow."""
+    if call.dialect is not Dialect.RESPONSES:
+        return call.model
+    return f"{call.model}\0{(call.came or call.body).field('previous_response_id')}"
 
 
 def _after(reply: str) -> bytes:

@@ -1,9 +1,11 @@
 """The list of messages in a request: whose they are, and how others are put between them.
 
 Rounds that the client has not seen are remembered by what it has: the conversation from its
-first message on, up to the reply that it got. Instructions do not count, nor do cache marks,
-nor what clients leave out when they send a reply back (reasoning, arguments in another
-spelling); the model does, since signed and encrypted items are its own.
+first message on, up to the reply that it got. It is the client's own messages that count, and
+not what policies make of them: what an edit leaves out of a turn, it may have left in before.
+Instructions do not count, nor do cache marks, nor what clients leave out when they send a reply
+back (reasoning, arguments in another spelling); the model does, since signed and encrypted items
+are its own.
 """
 
 from __future__ import annotations
@@ -77,23 +79,26 @@ class Places:
         self._known: Memo[tuple[Dialect, int, int], tuple[bool, bytes]] = Memo(_REMEMBERED)
 
     def find(
-        self, dialect: Dialect, model: str, raws: Sequence[bytes]
+        self, dialect: Dialect, begun: str, raws: Sequence[bytes]
     ) -> tuple[list[Place], bytes]:
-        """The replies, in order, and what the next one's key goes on from."""
-        chain = blake2b(f"{dialect}\0{model}".encode(errors="replace"), digest_size=16).digest()
+        """The replies, in order, and what the next one's key goes on from.
+
+        `begun`: what counts besides the messages, such as the model.
+        """
+        chain = blake2b(f"{dialect}\0{begun}".encode(errors="replace"), digest_size=16).digest()
         found: list[Place] = []
-        begun: int | None = None
+        start: int | None = None
         for at, raw in enumerate(raws):
             replies, said = self._said(dialect, raw)
-            if begun is not None and not (replies and dialect is Dialect.RESPONSES):
-                found.append(Place(begun, at, chain))
-                begun = None
-            if replies and begun is None:
-                begun = at
+            if start is not None and not (replies and dialect is Dialect.RESPONSES):
+                found.append(Place(start, at, chain))
+                start = None
+            if replies and start is None:
+                start = at
             if said:
                 chain = blake2b(chain + said, digest_size=16).digest()
-        if begun is not None:
-            found.append(Place(begun, len(raws), chain))
+        if start is not None:
+            found.append(Place(start, len(raws), chain))
         return found, chain
 
     def key(self, dialect: Dialect, chain: bytes, reply: Sequence[Mapping[str, Any]]) -> bytes:
@@ -127,13 +132,13 @@ def _essence(dialect: Dialect, message: Any) -> tuple[bool, bytes]:
         if kind.endswith("_call"):
             return True, _digest([kind, message.get("call_id") or message.get("id")])
     elif role == "assistant":
-        return True, _digest([_text(message.get("content")), _called(message)])
+        return True, _digest([spoken(message.get("content")), _called(message)])
     elif role in _INSTRUCTING:
         return False, b""
     return False, _digest(_unmarked(message))
 
 
-def _text(content: Any) -> str:
+def spoken(content: Any) -> str:
     """What is said, without white space, which some clients trim."""
     parts = content if isinstance(content, list) else [{"text": content}]
     texts = [part.get("text") for part in parts if isinstance(part, dict)]

@@ -10,8 +10,10 @@ import msgspec
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.local_tool import Said
+from policies.base.reply import Reply
 from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
-from proxy.backends.wrap.rounds_prompt import Prompt, with_member
+from proxy.backends.wrap.rounds_prompt import Prompt, spoken, with_member
+from proxy.errors import ProxyError
 from proxy.wire.replay_merge import CannotRender
 from proxy.wire.rounds import Answers, Calls, Form
 from proxy.wire.usage import usage_of
@@ -22,14 +24,15 @@ _ENOUGH = Said(
     failed=True,
 )
 _PATIENCE = 2  # times that it is told so; the second time it may call nothing at all
+_BUSY = frozenset({408, 425, 429})  # refusals that have nothing to do with the request
 _encode = msgspec.json.Encoder().encode
 
 
 class Talk:
     """`prompt`: the messages of the first round, and the chain that a reply's key goes on from.
 
-    `cut`: the model went on asking although it was told that nothing more is given, and may
-    not call tools.
+    `cut`: the reply is not whole. The model went on asking although it was told that nothing
+    more is given, and may not call tools; or the upstream failed to go on, by what was `lost`.
     """
 
     def __init__(
@@ -44,12 +47,15 @@ class Talk:
         self.form = form
         self.docs: list[dict[str, Any]] = []
         self.cut = False
+        self.lost: Reply | ProxyError | None = None
         self._call = call
         self._tool = call.local
         self._raws, self._chain = prompt
         self._rounds = rounds
         self._store = bind(self._tool.space, call.tenant)
         self._said: list[dict[str, Any]] = []  # in all rounds but the last
+        self._answers: Answers = ()  # that stand at its end
+        self._alone = False  # the client's own request was answered
         self._beside: list[dict[str, Any]] = []
         self._last: list[dict[str, Any]] = []  # what stands behind the last round's reply
         self._owed: list[dict[str, Any]] = []  # answers that the model has not been sent
@@ -65,8 +71,10 @@ class Talk:
 
     async def after(self, doc: dict[str, Any]) -> Call | None:
         """What is sent after this round; None where it was the last."""
-        form = self.form
+        form, self.lost = self.form, None
         self.docs.append(doc)
+        if self._alone:
+            return None
         calls = form.calls(doc, self._tool.name)
         if not calls.own or not calls.whole:
             self._last = form.turn(doc) if not calls.own else []
@@ -81,12 +89,43 @@ class Talk:
             self._beside, self._owed = form.beside(answers), form.results(answers)
             self._last = [*form.turn(doc), *([] if self._beside else self._owed)]
             return None
-        self._said += [*form.turn(doc), *form.results(answers)]
+        self._said += form.turn(doc)
+        return self._told(answers)
+
+    def _told(self, answers: Answers) -> Call:
+        """The prompt that goes on with these answers."""
+        form, self._answers = self.form, answers
+        self._said += form.results(answers)
         raws = [*self._raws, *map(_encode, self._said)]
         body = Prompt(self._call.body.raw, form.field).body(raws)
-        if over == _PATIENCE:
+        if len(self.docs) - self._tool.rounds == _PATIENCE:
             body = with_member(body, "tool_choice", _encode(form.silence))
         return msgspec.structs.replace(self._call, body=Body(body))
+
+    def instead(self, lost: Reply | ProxyError) -> Call | None:
+        """What is sent where the upstream failed to answer what follows a round; None: no more.
+
+        Where it was refused, the same with errors as answers: it is not too long, and the model
+        may ask for less. Else the client's own request, which was good before any compressor
+        came to it.
+        """
+        refused = 400 <= lost.status < 500 and lost.status not in _BUSY
+        first, form = self.lost is None, self.form
+        self.lost = lost
+        if first and refused:
+            errors = [(call, _error(said)) for call, said in self._answers]
+            del self._said[len(self._said) - len(form.results(errors)) :]
+            return self._told(errors)
+        if not self._alone:
+            self._alone, self._said = True, []
+            return _unedited(self._call)
+        self.cut, self._owed = True, form.results(self._answers)
+        return None
+
+    def spoke(self) -> bool:
+        """Whether the client gets any text of the rounds so far."""
+        shown = self.form.shown(self.docs, self._tool.name, cut=True)
+        return any(spoken(message.get("content")) for message in self.form.turn(shown))
 
     async def _answered(self, calls: Calls) -> Answers:
         if len(self.docs) > self._tool.rounds:
@@ -107,6 +146,26 @@ class Talk:
             behind = unseen([*self._said, *self._last], self._beside)
             await self._rounds.keep(self._call, self._chain, form.turn(shown), behind)
         return shown
+
+
+def _error(said: Said) -> Said:
+    """What the model is told instead of an answer with which the prompt was refused."""
+    return Said(
+        f"Error: with these {len(said.text):,} characters the prompt was refused, most likely"
+        " since it is too long for what is left of the context. Ask for a smaller part, or answer"
+        " with what you have.",
+        failed=True,
+    )
+
+
+def _unedited(call: Call) -> Call:
+    """The client's own request, but for the usage that is asked for."""
+    came = call.came or call.body
+    raw = came.raw
+    options = call.body.field("stream_options")
+    if options != came.field("stream_options"):
+        raw = with_member(raw, "stream_options", _encode(options))
+    return msgspec.structs.replace(call, body=Body(raw))
 
 
 def _extra(dialect: Dialect, docs: Sequence[dict[str, Any]]) -> int:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_json_comes_back_exactly():
 )
 def test_what_has_nothing_to_lose_stays(text):
     assert made(text) == AS_IT_CAME
+
+
+def test_a_long_text_is_counted_whole():
+    def words(text):
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    found = made(LOG + "retrying\n" * 99 + LOG.replace("a", "."), count=words)
+    assert found.text is not None
+    assert found.before == words(LOG + "retrying\n" * 99 + LOG.replace("a", "."))
+    assert found.after == words(found.text)
 
 
 def test_too_few_tokens_and_too_little_gain_leave_the_text():

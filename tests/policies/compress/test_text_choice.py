@@ -1,4 +1,6 @@
-from policies.compress.text_choice import choose, decode, normal
+import pytest
+
+from policies.compress.text_choice import checked, choose, decode, normal
 
 LOG = "".join(
     f"2026-01-31 10:{n // 60:02}:{n % 60:02} status installed lib{n * 7919 % 1000}:amd64 1.{n}\n"
@@ -21,11 +23,26 @@ def test_the_way_back_leads_to_what_a_person_sees():
     assert decode(chosen) == normal(text) == "build 99%\n\n" + LOG
 
 
-def test_code_loses_only_its_colours():
-    code = "import os\n\n\n\ndef f(x):  \n    return os.path.join(x)\n"
-    assert choose(code, len) == (code, ())
-    assert choose(f"\x1b[33m{code}\x1b[0m", len) == (code, ())
-    assert choose(f"\x1b[33m{code}\x1b[0m", len).text == normal(f"\x1b[33m{code}\x1b[0m")
+CODE = "import os\n\n\n\ndef f(x):  \n    return os.path.join(x)\n"
+DIFF = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a  \n-b\n+c\t\n\n\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CODE,
+        DIFF,
+        f"\x1b[33m{CODE}\x1b[0m",
+        "".join(f"\x1b[1m{line}\x1b[m\n" for line in DIFF.split("\n")),
+        f"50 %\r100 %\n{DIFF}",
+        "\x1b[32mok\x1b[0m  \n\n\n\n```\n1\r2\n```\n",
+        'BAR = "10 %\r"\nimport os\n\n\ndef f():\n    return BAR  \n',
+    ],
+)
+def test_code_diffs_and_fenced_blocks_stay_as_they_came(text):
+    assert choose(text, len) == (text, ())
+    assert normal(text) == text
+    assert checked(text, len) is None
 
 
 def test_prose_stays_as_it_is():

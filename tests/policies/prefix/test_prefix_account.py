@@ -22,18 +22,33 @@ def test_savings_cover_a_venture_and_others_under_way_count():
     account = Account()
     account.book(1000.0, 100.0)
     assert account.covers(900.0, NOW)
-    account.venture(500.0, NOW)
+    account.venture(500.0)
     assert not account.covers(500.0, NOW)
     account.close(500.0)
     assert account.covers(500.0, NOW)
 
 
-def test_a_request_that_was_only_planned_is_forgotten():
+def test_nothing_is_owed_once_all_have_been_answered():
     account = Account()
-    account.book(1000.0, 100.0)
-    account.venture(900.0, NOW)
-    assert not account.covers(900.0, NOW + 30)
-    assert account.covers(900.0, NOW + 90)
+    for risk in (0.1, 0.2, 0.7):  # sums of fractions do not come back to nought by themselves
+        account.venture(risk)
+    assert not account.lends(1.0, NOW + 86400.0)
+    for risk in (0.7, 0.1, 0.2):
+        account.close(risk)
+    assert account.lends(1.0, NOW)
+    account.close(0.0)
+    account.close(1.0)  # of an account that was forgotten meanwhile
+    assert account.lends(1.0, NOW)
+
+
+def test_the_one_venture_is_made_once_it_is_answered_and_not_if_it_failed():
+    account = Account()
+    account.venture(100.0, guess=True)
+    assert account.ventured
+    account.close(100.0, guess=True)
+    assert not account.ventured
+    account.spend()
+    assert account.ventured
 
 
 def test_a_little_is_lent_while_nothing_is_owed():

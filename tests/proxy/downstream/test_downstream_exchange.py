@@ -410,6 +410,25 @@ async def test_no_listener_is_called_after_the_response_or_when_taken_back():
         assert told == []
 
 
+async def test_who_goes_with_the_whole_response_cancels_nothing_any_more():
+    """The loop was told of the hang-up first, and comes to it when the response is complete."""
+    told, ended = [], []
+
+    async def app(scope, receive, send):
+        client = scope["extensions"][CLIENT]
+        client.on_disconnect(told.append)
+        site.made[-1]._current.hung_up()
+        client.respond(200, ((b"content-length", b"2"),), b"ok")
+        await until(lambda: told)
+        told[0]()
+        await asyncio.sleep(0.01)  # it has yet to do its books
+        ended.append(True)
+
+    async with serving(app) as site:
+        assert (await site.talk(LAST)).endswith(b"ok")
+        await until(lambda: ended)
+
+
 async def test_sending_after_the_client_has_gone_is_silent(caplog):
     done = asyncio.Event()
 

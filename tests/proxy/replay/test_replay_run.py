@@ -11,8 +11,8 @@ import pytest
 from policies.base.call import Effect
 from policies.base.policy import Base
 from policies.base.step import Edit, Refuse, Skip
-from proxy.config_load import loads
-from proxy.engine import Pipeline, Stage
+from proxy.config.load import loads
+from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Prices
 from proxy.replay.report import as_dict, table
 from proxy.replay.run import Setup, model_in, pipeline_of, terms_of, traces_through

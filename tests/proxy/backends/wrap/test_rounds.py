@@ -8,91 +8,30 @@ from backends import JSON, SSE, Pieces, Scripted, call, whole
 
 from policies.base.body import Body
 from policies.base.call import Dialect
-from policies.base.local_tool import Said
 from policies.base.ports import Entry
 from policies.base.reply import Reply
 from proxy.backends.wrap.rounds import LocalTools
-from proxy.errors import BrokenReply, UpstreamError
-from tests.fakes.scripted_model import PLAIN, STREAMS, Turn
-from tests.fakes.scripted_model import Said as Spoken
-
-KINDS = {
-    "chat/completions": Dialect.CHAT,
-    "messages": Dialect.MESSAGES,
-    "responses": Dialect.RESPONSES,
-}
-
-
-class Tool:
-    name, space, rounds, ttl, extra = "own", "space", 2, 60.0, 0
-
-    async def answer(self, arguments, store):
-        return Said(f"given {arguments}")
-
-
-class Nothing:
-    """A store that forgets."""
-
-    async def get(self, key):
-        return None
-
-    async def put(self, key, value, ttl, model=""):
-        pass
-
-
-def wrapped(*replies):
-    inner = Scripted(*replies)
-    return LocalTools(inner, lambda space, tenant: Nothing()), inner
-
-
-def asking(kind, **fields):
-    field = "input" if kind == "responses" else "messages"
-    doc = {"model": "m", field: [{"role": "user", "content": "hi"}], "tools": [{}], **fields}
-    raw = json.dumps(doc).encode()
-    stream = fields.get("stream", False)
-    return call(body=Body(raw), dialect=KINDS[kind], path=kind, local=Tool(), stream=stream)
-
-
-def said(kind, turn, number=1, doc=None):
-    calls = [(name, json.dumps(given)) for name, given in turn.calls]
-    return Spoken(number, turn, calls, doc or {"stream_options": {"include_usage": True}})
-
-
-def plain(kind, turn, number=1):
-    return whole(json.dumps(PLAIN[kind](said(kind, turn, number))).encode())
-
-
-def frames(kind, turn, number=1):
-    found = [
-        (f"event: {each['type']}\r\n" if "type" in each else "")
-        + f"data: {json.dumps(each)}\r\n\r\n"
-        for each in STREAMS[kind](said(kind, turn, number))
-        if each is not None
-    ]
-    return [frame.encode() for frame in found] + [b"data: [DONE]\n\n"] * (kind[0] == "c")
-
-
-def streamed(pieces):
-    body = Pieces()
-    body.put(*pieces, None)
-    return Reply(200, SSE, body, "a")
-
-
-async def listen(reply, heard):
-    async for chunk in reply.chunks:
-        heard.append(chunk)
-
-
-async def read(reply):
-    return b"".join([chunk async for chunk in reply.chunks])
+from proxy.errors import BrokenReply
+from tests.fakes.round_replies import (
+    KINDS,
+    OWN,
+    REFUSED,
+    Nothing,
+    asking,
+    frames,
+    listen,
+    plain,
+    read,
+    said,
+    streamed,
+    wrapped,
+)
+from tests.fakes.scripted_model import PLAIN, Turn
 
 
 @pytest.fixture(params=sorted(KINDS))
 def kind(request):
     return request.param
-
-
-OWN = Turn("Let me see.", [("own", {"x": 1})])
 
 
 async def test_calls_without_a_tool_of_ours_pass(kind):
@@ -147,20 +86,6 @@ async def test_the_model_is_given_what_it_asked_for(kind, stream):
     assert inner.calls[0].header(b"accept-encoding") == b"identity"
 
 
-async def test_an_error_of_a_later_round(kind):
-    refused = whole(b'{"error":"too long"}', 400)
-    tools, _ = wrapped(plain(kind, OWN), refused)
-    reply = await tools.send(asking(kind))
-    assert (reply.status, await read(reply)) == (400, b'{"error":"too long"}')
-    tools, _ = wrapped(streamed(frames(kind, Turn("", OWN.calls))), refused)
-    reply = await tools.send(asking(kind, stream=True))
-    heard = []
-    with pytest.raises(UpstreamError, match="the upstream answered 400"):
-        await listen(reply, heard)
-    assert b"own" not in b"".join(heard)
-    assert kind != "responses" or b"response.created" in heard[0]
-
-
 async def test_a_stream_that_breaks_off_in_our_call(kind):
     wire = frames(kind, OWN)
     cut = next(at for at, frame in enumerate(wire) if b'"own"' in frame)
@@ -187,11 +112,20 @@ async def test_a_client_that_leaves_ends_the_upstream_call(kind):
 
 async def test_an_upstream_that_knows_no_stream_options():
     kind = "chat/completions"
-    tools, inner = wrapped(whole(b"{}", 400), streamed(frames(kind, Turn("ok"))))
+    refusal = whole(b'{"error":"stream_options: extra inputs are not permitted"}', 400)
+    tools, inner = wrapped(refusal, streamed(frames(kind, Turn("ok"))))
     reply = await tools.send(asking(kind, stream=True))
     assert reply.status == 200
     asked = ["stream_options" in json.loads(call.body.raw) for call in inner.calls]
     assert asked == [True, False]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refusal_that_has_nothing_to_do_with_stream_options_is_final(status):
+    tools, inner = wrapped(whole(REFUSED, status))
+    reply = await tools.send(asking("chat/completions", stream=True))
+    assert (reply.status, await read(reply)) == (status, REFUSED)
+    assert len(inner.calls) == 1
 
 
 async def test_a_compressed_reply_is_read(kind):

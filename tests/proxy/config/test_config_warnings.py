@@ -1,7 +1,7 @@
 import pytest
 
-from proxy.config_files import config_file
-from proxy.config_warnings import warnings
+from proxy.config.files import config_file
+from proxy.config.warnings import warnings
 from tests.fakes.config_kinds import DESIGN, POLICIES, made
 
 

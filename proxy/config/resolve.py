@@ -10,10 +10,10 @@ from typing import Any
 from policies.base.call import Effect
 from policies.base.policy import Strict
 from proxy.config import PRESETS, BackendChoice, Match, Pipeline, Route, Step
-from proxy.config_check import check
-from proxy.config_files import config_file
-from proxy.config_forms import FileForm, Forms, PipelineForm, RouteForm, StepForm
-from proxy.config_read import read
+from proxy.config.check import check
+from proxy.config.files import config_file
+from proxy.config.forms import FileForm, Forms, PipelineForm, RouteForm, StepForm
+from proxy.config.read import read
 from proxy.errors import ConfigError
 
 _OURS = {"use", *StepForm.model_fields}

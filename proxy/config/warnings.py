@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 import policies as all_policies
 from proxy.config import Config, Pipeline, Route, Step
-from proxy.config_forms import Policies
-from proxy.config_problems import Path
+from proxy.config.forms import Policies
+from proxy.config.problems import Path
 
 _EDITING = ("compress", "prefix")  # families that change the request
 _READING = ("compress.project", "compress.select")  # results as tools wrote them

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
-from proxy.config_problems import Path
+from proxy.config.problems import Path
 
 Part = tuple[Path, type[BaseModel] | type[SecretStr]]
 

@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.config_problems import Mark
-from proxy.config_yaml import MAX_DEPTH, MAX_VALUES, compose, document
+from proxy.config.problems import Mark
+from proxy.config.yaml import MAX_DEPTH, MAX_VALUES, compose, document
 
 
 def read(text, environ=None):

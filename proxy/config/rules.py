@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from proxy.config import PRESETS, is_loopback
-from proxy.config_problems import Path, Problem, listed, offer
-from proxy.config_yaml import Document
+from proxy.config.problems import Path, Problem, listed, offer
+from proxy.config.yaml import Document
 
 Broken = Iterator[tuple[Path, str]]
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from policies.base.call import Effect
 from proxy.config import Match
-from proxy.config_files import config_file
-from proxy.config_load import load
+from proxy.config.files import config_file
+from proxy.config.load import load
 from proxy.errors import ConfigError
 from tests.fakes.config_kinds import BACKENDS, DESIGN, ENV, POLICIES, ExactCache, Http, Vllm, made
 

@@ -8,8 +8,8 @@ import yaml
 from yaml.nodes import MappingNode
 from yaml.reader import ReaderError
 
-from proxy.config_problems import Mark, Problem, Source
-from proxy.config_yaml import BeyondBounds, Document, compose, document
+from proxy.config.problems import Mark, Problem, Source
+from proxy.config.yaml import BeyondBounds, Document, compose, document
 from proxy.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.config_env import fill
+from proxy.config.env import fill
 
 
 def test_references_are_replaced():

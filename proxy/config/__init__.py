@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 from policies.base.call import Effect
 from policies.base.policy import Strict
 from policies.base.units import Duration, Size
-from proxy.config_problems import Source
+from proxy.config.problems import Source
 
 Mode = Literal["on", "shadow", "off"]
 Preset = Literal["safe", "balanced", "aggressive"]

@@ -11,10 +11,10 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from proxy.config import NAME_PATTERN
-from proxy.config_forms import Forms
-from proxy.config_problems import Path, Problem, nearest, offer
-from proxy.config_walk import keys_of, parts
-from proxy.config_yaml import Document
+from proxy.config.forms import Forms
+from proxy.config.problems import Path, Problem, nearest, offer
+from proxy.config.walk import keys_of, parts
+from proxy.config.yaml import Document
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import config_files
-from proxy.config import PRESETS
-from proxy.config_files import config_file
+from proxy.config import PRESETS, files
+from proxy.config.files import config_file
 
 
 @pytest.mark.parametrize(
@@ -15,7 +14,7 @@ def test_the_shipped_files_are_found(name):
 
 
 def test_an_installed_package_has_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(config_files, "_HERE", tmp_path / "proxy")
+    monkeypatch.setattr(files, "_HERE", tmp_path / "proxy")
     assert config_file("x") == tmp_path / "config" / "x"
     (tmp_path / "proxy" / "_config").mkdir(parents=True)
     assert config_file("x") == Path(tmp_path / "proxy" / "_config" / "x")

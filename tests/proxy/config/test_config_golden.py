@@ -11,7 +11,7 @@ import pytest
 from proxy.errors import ConfigError
 from tests.fakes.config_kinds import made
 
-FOLDER = Path(__file__).parent / "config_golden"
+FOLDER = Path(__file__).parent / "golden"
 ENV = {"SHARED": "sk-secret-one", "OTHER": "sk-secret-two", "THIRD": "sk-secret-3", "EMPTY": ""}
 FILES = sorted(FOLDER.glob("*.yaml"))
 

@@ -20,8 +20,8 @@ from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from proxy.config_env import Filled, fill
-from proxy.config_problems import Mark, Path, Problem, Source, quoted
+from proxy.config.env import Filled, fill
+from proxy.config.problems import Mark, Path, Problem, Source, quoted
 
 MAX_DEPTH = 40
 MAX_VALUES = 20_000

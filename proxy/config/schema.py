@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration file, for editors: `python -m proxy.config_schema`.
+"""The JSON Schema of the configuration file, for editors: `python -m proxy.config.schema`.
 
 Writes it to standard output; `config/schema.json` is this output.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import policies as all_policies
 from proxy.backends import registry
-from proxy.config_forms import Backends, Policies, forms
+from proxy.config.forms import Backends, Policies, forms
 
 
 def schema(policies: Policies, backends: Backends) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.config import Config
-from proxy.config_files import config_file
-from proxy.config_forms import forms
+from proxy.config.files import config_file
+from proxy.config.forms import forms
 from proxy.errors import ConfigError
 from tests.fakes.config_kinds import BACKENDS, ENV, POLICIES, made
 
-GOLDEN = Path(__file__).parent / "config_golden"
+GOLDEN = Path(__file__).parent / "golden"
 SEEDS = [config_file("default.yaml").read_bytes()]
 SEEDS += [path.read_bytes() for path in sorted(GOLDEN.glob("*.yaml")) if path.stat().st_size < 2000]
 WORDS = [

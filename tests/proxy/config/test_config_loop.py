@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
-from proxy.config_load import loads
-from proxy.config_loop import loops
+from proxy.config.load import loads
+from proxy.config.loop import loops
 
 
 def one(url, environ=None):

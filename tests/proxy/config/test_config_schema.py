@@ -5,9 +5,9 @@ import sys
 import pytest
 from jsonschema import Draft202012Validator
 
-from proxy.config_files import config_file
-from proxy.config_read import read
-from proxy.config_schema import schema
+from proxy.config.files import config_file
+from proxy.config.read import read
+from proxy.config.schema import schema
 from tests.fakes.config_kinds import BACKENDS, DESIGN, ENV, POLICIES
 
 MADE = Draft202012Validator(schema(POLICIES, BACKENDS))
@@ -18,8 +18,8 @@ def data(text):
 
 
 def test_the_file_in_the_repository_is_what_the_generator_prints():
-    """To mend: python -m proxy.config_schema > config/schema.json."""
-    command = [sys.executable, "-m", "proxy.config_schema"]
+    """To mend: python -m proxy.config.schema > config/schema.json."""
+    command = [sys.executable, "-m", "proxy.config.schema"]
     printed = subprocess.run(command, capture_output=True, check=True, text=True, encoding="utf-8")
     assert config_file("schema.json").read_text(encoding="utf-8") == printed.stdout
 

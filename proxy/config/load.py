@@ -10,11 +10,11 @@ from typing import Literal
 import policies as all_policies
 from proxy.backends import registry
 from proxy.config import BackendChoice, Config
-from proxy.config_check import check
-from proxy.config_forms import Backends, Forms, Policies, forms
-from proxy.config_read import MAX_BYTES, read
-from proxy.config_resolve import backend_choices, pipelines_of, routes_of
-from proxy.config_rules import broken_rules
+from proxy.config.check import check
+from proxy.config.forms import Backends, Forms, Policies, forms
+from proxy.config.read import MAX_BYTES, read
+from proxy.config.resolve import backend_choices, pipelines_of, routes_of
+from proxy.config.rules import broken_rules
 from proxy.errors import ConfigError
 
 Environ = Mapping[str, str]

@@ -1,0 +1,48 @@
+"""Policies in the order in which they are asked, with what the engine needs to know of each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from policies.base.call import Effect
+from policies.base.policy import Base, Policy
+
+_RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn and not in another
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One policy in a pipeline, with what the engine needs to run it.
+
+    `family` is the `cache` of `cache.exact`: what a bypass header names.
+    """
+
+    policy: Policy
+    shadow: bool
+    deadline: float
+    name: str = ""  # these two are set here
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        name = self.policy.name
+        msgspec.structs.force_setattr(self, "name", name)
+        msgspec.structs.force_setattr(self, "family", name.partition(".")[0])
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """Policies in order, what they may do together, and the share they leave alone."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    effects: frozenset[Effect]
+    holdout: float
+    restless: bool = False  # set here: a turn that is not edited may follow one that was
+    departing: tuple[int, ...] = ()  # set here: the stages that are told what is under way
+
+    def __post_init__(self) -> None:
+        may = _RESTLESS & self.effects
+        found = any(not stage.shadow and stage.policy.effect in may for stage in self.stages)
+        msgspec.structs.force_setattr(self, "restless", found)
+        idle: object = Base.depart
+        told = enumerate(type(stage.policy).depart for stage in self.stages)
+        departing = tuple(number for number, depart in told if depart is not idle)
+        msgspec.structs.force_setattr(self, "departing", departing)
