@@ -161,7 +161,7 @@ class Exchange:
         if self._plan.watched is not None and reply.status < 300:
             await self._lane.engine.sent(self._plan)
         self._stream = (reply.header(b"content-type") or b"").startswith(b"text/event-stream")
-        whole = None if self._stream else await self._tee.hold(reply)
+        whole = None if self._stream else await self._tee.hold(self._call.dialect, reply)
         if whole is None:
             await self._relay(reply)
             finding = await self._tee.finding(self._call.dialect, reply, stream=self._stream)

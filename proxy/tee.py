@@ -43,11 +43,16 @@ class Tee:
                 gone += 1
             del self._parts[:gone]
 
-    async def hold(self, reply: Reply) -> bytes | None:
-        """The whole body of a reply that says it is short; None for any other."""
+    async def hold(self, dialect: Dialect, reply: Reply) -> bytes | None:
+        """The whole body of a reply that says it is short; None for any other.
+
+        What is only passed on is not waited for.
+        """
         if reply.whole is not None:
             self.feed(reply.whole)
             return reply.whole
+        if dialect is OPAQUE:
+            return None
         length = reply.header(b"content-length")
         if length is None or not length.isdigit() or int(length) > _HELD:
             return None

@@ -133,6 +133,19 @@ def test_a_large_upload_is_not_kept(penstock, listener):
     assert grown < GROWTH
 
 
+@pytest.mark.parametrize("length", [3, 300_000])
+def test_each_piece_of_a_download_arrives_before_the_next_is_sent(penstock, listener, length):
+    with connected(penstock.port) as client:
+        client.send(head("GET", "/v1/files/x/content"))
+        with accepted(listener) as upstream:
+            upstream.until(b"\r\n\r\n")
+            upstream.send(reply_head("content-type: audio/mpeg", f"content-length: {length}"))
+            client.until(b"\r\n\r\n")
+            for piece in (b"a", b"b"):
+                upstream.send(piece)
+                client.until(piece)
+
+
 def pour(listener):
     """An upstream that sends a large file as fast as it is taken."""
     with accepted(listener) as upstream:
