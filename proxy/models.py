@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from policies.base.call import Call
 from policies.base.ports import Backend
 from proxy.errors import ProxyError, UpstreamError
 from proxy.generation import Generation
-from proxy.send import Client, respond
+from proxy.send import Client, ClientGone, respond
 from proxy.unplanned import answered
 from proxy.wire.encoding import decode
 
@@ -25,13 +26,25 @@ def is_list(call: Call) -> bool:
 
 
 async def answer(call: Call, generation: Generation, client: Client) -> None:
-    """The merged list; raises `UpstreamError` if no backend gave one."""
+    """The merged list; raises `UpstreamError` if no backend gave one, or `ClientGone`."""
     started = perf_counter()
     # Encodings are for the one who reads, and that is Penstock here.
     headers = tuple(pair for pair in call.headers if pair[0] != b"accept-encoding")
     plain = msgspec.structs.replace(call, headers=headers)
-    asked = [_list(backend, plain) for backend in generation.backends.values()]
-    lists = await asyncio.gather(*asked)
+    asked = asyncio.gather(*[_list(backend, plain) for backend in generation.backends.values()])
+
+    def hung_up(_: object) -> None:
+        asked.cancel()
+
+    client.on_disconnect(hung_up)
+    try:
+        lists = await asked
+    except asyncio.CancelledError:
+        if asked.cancelled():
+            raise ClientGone from None
+        raise
+    finally:
+        client.on_disconnect(None)
     found = [models for models in lists if models is not None]
     if not found:
         raise UpstreamError("no backend answered with a list of models")
@@ -49,7 +62,8 @@ async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
     """What one backend lists; None if it fails or answers with something else."""
     try:
         reply = await backend.send(call)
-        body = reply.whole or b"".join([chunk async for chunk in reply.chunks])
+        async with aclosing(reply.chunks):
+            body = reply.whole or b"".join([chunk async for chunk in reply.chunks])
     except ProxyError:
         return None
     text = decode(reply.headers, body, _LIMIT)

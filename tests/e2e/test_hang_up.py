@@ -15,6 +15,11 @@ backends:
   fake: {use: http, base_url: "${FAKE}/v1", retry: {attempts: 3}, breaker: {failures: 0}}
 routes: [{send: fake, pipeline: safe}]
 """
+SEVERAL = """
+backends:
+  one: {use: http, base_url: "${FAKE}/v1"}
+  two: {use: http, base_url: "${FAKE}/v1"}
+"""
 CHAT = "/v1/chat/completions"
 BOUND = 2.0  # seconds; the aim is 0.1, which a busy machine may miss
 STILL = 0.3  # seconds in which nothing must happen
@@ -96,6 +101,19 @@ def test_while_uploading(penstock, fake):
         client.send(head("POST", "/v1/files", [("x-fake", "hang")], 10**6), b"a part of it")
         seen = arrived(fake, calls)
     cancelled(seen, time.monotonic(), "upload")
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "hang-body"])
+def test_while_a_list_of_models_is_merged(fake, behaviour):
+    with running(SEVERAL, env={"FAKE": fake.url}) as server, connected(server.port) as client:
+        calls = fake.calls
+        ask(client, behaviour, path="/v1/models", method="GET")
+        seen = [arrived(fake, calls), arrived(fake, calls + 1)]
+        time.sleep(0.05)  # a reply has begun
+        since = time.monotonic()
+        client.close()
+        for one in seen:
+            cancelled(one, since, f"a list, {behaviour}")
 
 
 @pytest.mark.parametrize("first_leaves", [True, False])
