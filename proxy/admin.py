@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
+from policies.base.policy import Strict
 from proxy.auth import credential
 from proxy.edge import endpoint_scope, read_call
 from proxy.errors import BadRequest, ProxyError, Unauthorized
@@ -42,12 +44,31 @@ def pages(live: Live) -> FastAPI:
         path = request.url.path
         return _refusal(_NoPage(f"there is nothing at {path}; the API is below /v1/"))
 
+    @app.exception_handler(405)
+    async def unfit(request: Request, error: HTTPException) -> JSONResponse:
+        refusal = _refusal(_NoMethod(f"{request.url.path} does not take {request.method}"))
+        refusal.headers.update(error.headers or {})  # which it does take
+        return refusal
+
     return app
+
+
+class _Filters(Strict):
+    """Strict, because a misspelt filter would have everything purged."""
+
+    tenant: str | None = None
+    model: str | None = None
+    older_than: Annotated[float, Field(ge=0, strict=False)] | None = None  # seconds
 
 
 class _NoPage(BadRequest):
     status = 404
     code = "not_found"
+
+
+class _NoMethod(BadRequest):
+    status = 405
+    code = "method_not_allowed"
 
 
 class _StoreDownError(ProxyError):
@@ -80,11 +101,14 @@ def _guard(live: Live) -> Any:
 
 
 def _health(app: FastAPI, live: Live) -> None:
+    @app.head("/livez", include_in_schema=False)
     @app.get("/livez")
     async def livez() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
+    @app.head("/readyz", include_in_schema=False)
+    @app.head("/health", include_in_schema=False)
     @app.get("/readyz")
     @app.get("/health")
     async def ready() -> dict[str, Any]:
@@ -142,9 +166,7 @@ def _admin(app: FastAPI, live: Live) -> None:
             live.release(generation)
 
     @app.delete("/admin/cache", dependencies=[guard])
-    async def purge(
-        tenant: str | None = None, model: str | None = None, older_than: float | None = None
-    ) -> dict[str, int]:
+    async def purge(only: Annotated[_Filters, Query()]) -> dict[str, int]:
         """Forget stored replies: all, or those that fit every filter given."""
-        match = Match(tenant=tenant, model=model, older_than=older_than)
+        match = Match(tenant=only.tenant, model=only.model, older_than=only.older_than)
         return {"purged": await live.resources.store.purge(match)}

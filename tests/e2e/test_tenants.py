@@ -302,9 +302,25 @@ def test_admin_pages_from_here(keyed, method, path):
     assert _client.request(method, keyed.url + path).status_code == 200
 
 
-def test_health_is_for_everybody(outside):
+@pytest.mark.parametrize(
+    ("filters", "param"), [("modle=a*", "modle"), ("older_than=1h", "older_than")]
+)
+def test_a_misspelt_purge_purges_nothing(keyed, filters, param):
+    reply = _client.delete(f"{keyed.url}/admin/cache?{filters}")
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+    assert _client.delete(f"{keyed.url}/admin/cache?model=a*&older_than=60").status_code == 200
+
+
+def test_a_method_that_a_page_does_not_take(keyed):
+    reply = _client.get(keyed.url + "/admin/reload")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+    assert reply.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_is_for_everybody(outside, method):
     for path in ("/livez", "/readyz", "/health"):
-        assert _client.get(outside + path).status_code == 200
+        assert _client.request(method, outside + path).status_code == 200
 
 
 @pytest.mark.parametrize("args", [("--host", "0.0.0.0"), ("--host", "::"), ("--host", "192.0.2.1")])
