@@ -126,6 +126,16 @@ def test_a_body_of_very_small_values_is_not_kept(item):
     assert all_kept(histories) == []
 
 
+@pytest.mark.parametrize("name", ["input", "messages"])
+def test_a_list_of_many_small_items_is_no_history(name):
+    raw = json.dumps({"model": "m", name: list(range(8192))}).encode()
+    body = Body(raw)
+    assert list(Body(raw).reading.openings(raw)) == []
+    histories = Histories()
+    histories.read(body)
+    assert all_kept(histories) == []
+
+
 def test_one_body_beyond_the_bound_is_not_kept():
     histories = Histories(bound=2_000_000)
     said = [{"role": "user", "content": WORDS * 50}] * 400
