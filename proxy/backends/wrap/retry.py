@@ -1,7 +1,8 @@
 """Try again what may succeed: connect errors, 429 and 5xx, under a budget.
 
-Never after the first byte of a reply has reached the caller, and never for a body that
-was streamed, since it is gone.
+Never after the first byte of a reply has reached the caller, and only where no work can have
+been done twice: what is not known to be safe is tried again when it was not sent at all, or
+was turned away with a 429. A body that was streamed is gone once a connection was made.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from proxy.errors import ConnectFailed
 from proxy.upstream import NoReply
 
 _STATUSES = frozenset({429, 500, 502, 503, 504, 529})
+_TURNED_AWAY = 429
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -72,16 +74,17 @@ class Retry:
     async def send(self, call: Call) -> Reply:
         """The first good reply, or the last attempt's reply or error."""
         self._budget.earn()
-        attempts = self._settings.attempts if _repeatable(call) else 1
+        attempts = self._settings.attempts
         for attempt in range(1, attempts + 1):
             try:
                 reply = await self._inner.send(call)
-            except (ConnectFailed, NoReply):
-                if not self._again(attempt, attempts):
+            except (ConnectFailed, NoReply) as error:
+                unsent = isinstance(error, ConnectFailed)
+                if not (unsent or _repeatable(call)) or not self._again(attempt, attempts):
                     raise
                 await asyncio.sleep(self._backoff(attempt))
                 continue
-            if reply.status not in _STATUSES:
+            if reply.status not in _STATUSES or not _harmless(call, reply.status):
                 reply.attempts = attempt
                 return reply
             pause = self._pause(reply, attempt)
@@ -142,3 +145,8 @@ def _repeatable(call: Call) -> bool:
     if call.upload is not None:
         return False
     return bool(call.body.raw) or call.method in _IDEMPOTENT
+
+
+def _harmless(call: Call, status: int) -> bool:
+    """Whether sending again after this status is safe."""
+    return _repeatable(call) or (status == _TURNED_AWAY and call.upload is None)

@@ -6,6 +6,7 @@ from backends import JSON, Scripted, call, whole
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.base.body import Body
 from proxy.backends.wrap.breaker import Breaker, BreakerSettings
 from proxy.backends.wrap.fallback import Fallback
 from proxy.backends.wrap.retry import Retry, RetrySettings, retry_after
@@ -90,9 +91,25 @@ async def test_a_date_too_far_off_is_passed_on():
 
 
 async def test_an_upload_is_never_sent_twice():
+    for first in (whole(status=429), whole(status=503)):
+        inner = Scripted(first, whole())
+        assert (await Retry(inner, QUICK).send(call(upload=object()))) is first
+    with pytest.raises(NoReply):
+        await Retry(Scripted(NoReply("hung up"), whole()), QUICK).send(call(upload=object()))
+
+
+@pytest.mark.parametrize("upload", [None, object()])
+async def test_what_was_never_sent_is_sent_again(upload):
     inner = Scripted(ConnectFailed("no"), whole())
-    with pytest.raises(ConnectFailed):
-        await Retry(inner, QUICK).send(call(upload=object()))
+    write = call(upload=upload, body=Body(b"", b'{"input_file_id":"f"}'))
+    assert (await Retry(inner, QUICK).send(write)).attempts == 2
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(429, 2), (500, 1), (503, 1)])
+async def test_a_write_is_sent_again_only_if_it_was_turned_away(status, attempts):
+    inner = Scripted(whole(status=status), whole())
+    reply = await Retry(inner, QUICK).send(call(body=Body(b"", b'{"input_file_id":"f"}')))
+    assert reply.attempts == attempts
 
 
 async def test_retries_stop_when_the_budget_is_spent():
