@@ -16,7 +16,7 @@ from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
 from proxy.send import CLIENT, Client, ClientGone, Receive, Scope
 from proxy.wire import envelope
-from proxy.wire.encoding import decode
+from proxy.wire.encoding import decode, readable
 from proxy.wire.headers import Head, split
 
 _PREFIX = b"/v1/"
@@ -107,7 +107,7 @@ async def read_call(
         if encoding is None and generation.repeats.is_quick(wire):
             body = Body(wire)
             model, stream = generation.repeats.read(dialect, body)
-        elif encoding is None or encoding.strip().lower() in _READABLE:
+        elif encoding is None or readable(encoding):
             body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
             model, stream = await asyncio.to_thread(generation.repeats.read_new, dialect, body)
         else:
@@ -149,7 +149,6 @@ def _model_of(text: bytes) -> str:
 
 _EMPTY = Body(b"")
 _INLINE = 128 * 1024  # bytes of a body that is read for routing only
-_READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 
 
 def _length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:

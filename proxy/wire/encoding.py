@@ -50,6 +50,7 @@ def _zstd() -> _Decoder:
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WIDEST})
 
 
+_NONE = (b"", b"identity")
 _GZIP = (partial(zlib.decompressobj, 31),)
 _DECODERS: Mapping[bytes, Sequence[Callable[[], _Decoder]]] = {
     b"gzip": _GZIP,
@@ -58,6 +59,15 @@ _DECODERS: Mapping[bytes, Sequence[Callable[[], _Decoder]]] = {
     b"br": (_Brotli,),
     b"zstd": (_zstd,),
 }
+
+
+def readable(listed: bytes) -> bool:
+    """Whether each coding of a `content-encoding` is known here."""
+    return all(coding in _NONE or coding in _DECODERS for coding in _codings(listed))
+
+
+def _codings(listed: bytes) -> list[bytes]:
+    return [coding.strip() for coding in listed.lower().split(b",")]
 
 
 def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
@@ -70,8 +80,8 @@ def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     if not listed:
         return body if len(body) <= limit else None
     plain: bytes | None = body
-    for coding in reversed([coding.strip() for coding in listed.lower().split(b",")]):
-        if coding in (b"", b"identity") or plain is None:
+    for coding in reversed(_codings(listed)):
+        if coding in _NONE or plain is None:
             continue
         tried = (_whole(made(), plain, limit) for made in _DECODERS.get(coding, ()))
         plain = next((found for found in tried if found is not None), None)

@@ -71,8 +71,8 @@ def split(headers: Headers) -> Head:
     if named - {b"keep-alive", b"close"}:
         forward = [pair for pair in forward if pair[0] not in named]
     steer = controls(ours) if ours else DEFAULT
-    encoding = next((value for name, value in forward if name == b"content-encoding"), None)
-    return Head(tuple(forward), tuple(credential), steer, encoding)
+    encoding = b",".join([value for name, value in forward if name == b"content-encoding"])
+    return Head(tuple(forward), tuple(credential), steer, encoding or None)
 
 
 def _note(ours: dict[str, str], name: str, value: bytes) -> None:

@@ -5,8 +5,11 @@ import hashlib
 import http.client
 import itertools
 import json
+import zlib
 
+import brotli
 import pytest
+from backports import zstd
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -81,12 +84,21 @@ marks = st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf"])
 DEEP = b'{"model":"m","messages":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
 
 
+ENCODE = {
+    "gzip": lambda body: gzip.compress(body, mtime=0),
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+    "zstd, gzip": lambda body: gzip.compress(zstd.compress(body), mtime=0),
+}
+
+
 def forms(body, encoding, cuts):
     """Headers and pieces of a request body, compressed or not, chunked or not."""
     headers = {ECHO[0]: ECHO[1], "Content-Type": "application/json"}
-    if encoding == "gzip":
-        body = gzip.compress(body, mtime=0)
-        headers["Content-Encoding"] = "gzip"
+    if encoding:
+        body = ENCODE[encoding](body)
+        headers["Content-Encoding"] = encoding
     if cuts is None:
         return headers, body, body
     ends = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
@@ -94,7 +106,7 @@ def forms(body, encoding, cuts):
 
 
 cuts = st.none() | st.lists(st.integers(1, 99))
-asked = st.tuples(bodies, marks, st.sampled_from(["", "", "gzip"]), cuts)
+asked = st.tuples(bodies, marks, st.sampled_from(["", "", *ENCODE]), cuts)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -136,7 +148,7 @@ def test_a_body_arrives_as_it_was_sent_or_not_at_all(fake, connection, request_b
     ],
     ids=range(8),
 )
-@pytest.mark.parametrize("encoding", ["", "gzip"])
+@pytest.mark.parametrize("encoding", ["", *ENCODE])
 def test_odd_but_readable_bodies_do_arrive(fake, connection, body, encoding):
     headers, sent, _ = forms(body, encoding, None)
     connection.request("POST", CHAT, sent, headers)

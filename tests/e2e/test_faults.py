@@ -7,8 +7,10 @@ import json
 import re
 import time
 
+import brotli
 import httpx2
 import pytest
+from backports import zstd
 
 from tests.fakes.misbehaving import TEXT, Misbehaving
 from tests.fakes.misbehaviours import chat_body, chat_events
@@ -418,18 +420,22 @@ def test_a_body_over_the_limit(client, upstream):
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("coding", "raw"),
     [
-        gzip.compress(b"{}")[:-5],
-        b"no gzip at all",
-        gzip.compress(b"{}") + b"more",
-        gzip.compress(b'{"a": "' + b"x" * 50_000_000 + b'"}'),
+        ("gzip", gzip.compress(b"{}")[:-5]),
+        ("gzip", b"no gzip at all"),
+        ("gzip", gzip.compress(b"{}") + b"more"),
+        ("gzip", gzip.compress(b'{"a": "' + b"x" * 50_000_000 + b'"}')),
+        ("br", b"no brotli at all"),
+        ("zstd", b"no zstd at all"),
+        ("br", brotli.compress(b'{"model": 5}')),
+        ("zstd", zstd.compress(b"[]")),
     ],
-    ids=["cut", "damaged", "more", "bomb"],
+    ids=["cut", "damaged", "more", "bomb", "damaged br", "damaged zstd", "bad br", "bad zstd"],
 )
-def test_a_compressed_body_that_cannot_be_read(client, upstream, raw):
+def test_a_compressed_body_that_cannot_be_read(client, upstream, coding, raw):
     before = upstream.calls
-    headers = {"content-encoding": "gzip"}
+    headers = {"content-encoding": coding}
     reply = client.post("/v1/chat/completions", content=raw, headers=headers)
     assert reply.status_code in (400, 413)
     assert upstream.calls == before

@@ -1,7 +1,11 @@
 """Where requests go that Penstock does not read, and whose key goes with them."""
 
+import json
+
+import brotli
 import httpx2
 import pytest
+from backports import zstd
 
 from tests.fakes.misbehaving import Misbehaving
 from tests.fakes.penstock import running
@@ -46,6 +50,15 @@ def test_a_json_body_that_is_only_passed_on_is_routed_by_its_model(client, fakes
     assert fakes[1].calls == before + 1
     client.get("/v1/models/b-2?x=1")
     assert fakes[1].calls == before + 2
+
+
+@pytest.mark.parametrize(("coding", "squeeze"), [("br", brotli.compress), ("zstd", zstd.compress)])
+def test_a_compressed_body_is_routed_by_its_model(client, fakes, coding, squeeze):
+    before = fakes[1].calls
+    body = squeeze(json.dumps({"model": "b-1", "messages": []}).encode())
+    client.post("/v1/chat/completions", content=body, headers={"content-encoding": coding})
+    assert fakes[1].calls == before + 1
+    assert fakes[1].requests[-1].body == body
 
 
 def test_the_callers_key_goes_to_the_first_choice_only(client, fakes):
