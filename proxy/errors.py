@@ -23,6 +23,7 @@ class ProxyError(Exception):
     status = 500
     kind = "server_error"
     code = "internal_error"
+    attempts = 0  # at an upstream
 
     def __init__(
         self, message: str, *, param: str | None = None, retry_after: float | None = None
@@ -89,6 +90,7 @@ class UpstreamError(ProxyError):
     status = 502
     kind = "upstream_error"
     code = "upstream_error"
+    attempts = 1
 
 
 class ConnectFailed(UpstreamError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from operator import sub
 from time import perf_counter
 
@@ -32,6 +33,7 @@ from proxy.wire.replay import CannotRender, render
 _settling: set[asyncio.Task[None]] = set()  # of exchanges that are over
 
 _ONLY = CacheMode.ONLY
+_FRAMED = (b"content-length", b"content-encoding")
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
 
 
@@ -51,6 +53,7 @@ class Exchange:
     """Runs one call. `started` is the `perf_counter` reading when its head was read."""
 
     __slots__ = (
+        "_attempts",
         "_begun",
         "_call",
         "_client",
@@ -74,6 +77,7 @@ class Exchange:
         self._plan = Plan(call, call, (), None, lane.pipeline.name)
         self._departed: Plan | None = None  # what policies take to be under way
         self._reply: Reply | None = None
+        self._attempts = 0  # at an upstream that gave no reply
         self._overhead = 0.0
         self._gone = False  # the client has hung up
         self._begun = False  # the head has gone to the client
@@ -142,12 +146,9 @@ class Exchange:
             usage = await self._lane.books.estimate(call, recording)
             recording = msgspec.structs.replace(recording, usage=usage)
         options = call.body.field("stream_options")
-        if len(recording.body) > INLINE:
-            headers, body = await asyncio.to_thread(
-                render, call.dialect, recording, call.stream, options
-            )
-        else:
-            headers, body = render(call.dialect, recording, call.stream, options)
+        rendered = partial(render, call.dialect, recording, call.stream, options)
+        long = len(recording.body) > INLINE
+        headers, body = await asyncio.to_thread(rendered) if long else rendered()
         self._overhead = perf_counter() - self._started
         head = headers + self._receipt("none", recording.usage)
         respond(self._client, recording.status, head, body)
@@ -239,6 +240,7 @@ class Exchange:
     async def _fail(self, error: ProxyError) -> None:
         """Tell the client, in whatever way is left, that there will be no (more) answer."""
         status = self._reply.status if self._reply else error.status
+        self._attempts = error.attempts
         if self._reply is not None:  # what has come of it is paid for
             self._settle_apart(self._outcome(status, None, error.code, None))
         if not self._begun:
@@ -247,9 +249,7 @@ class Exchange:
             respond_error(self._client, self._form(), error, extra)
             return
         self._close(status, error=error.code)
-        framed = self._reply and (
-            self._reply.header(b"content-length") or self._reply.header(b"content-encoding")
-        )
+        framed = self._reply and any(map(self._reply.header, _FRAMED))
         if not self._stream or framed:
             raise CutOff from error  # there is no place for words of ours
         event = error_event(self._form(), error)
@@ -290,7 +290,7 @@ class Exchange:
             recording=recording,
             usage=usage,
             collapsed=reply.collapsed if reply else False,
-            attempts=reply.attempts if reply else 0,
+            attempts=reply.attempts if reply else self._attempts,
             overhead=self._overhead,
             first_byte=times[0] - self._started if times else None,
             total=now - self._started,

@@ -17,7 +17,7 @@ backends:
   first: {use: simulated, models: [alpha, shared]}
   second: {use: simulated, models: [beta, shared]}
   shaky: {use: http, base_url: "${FAKE}/v1", retry: {attempts: 1}, breaker: {failures: 0}}
-  nobody: {use: http, base_url: "${REFUSED}/v1", retry: {attempts: 1}, breaker: {failures: 0}}
+  nobody: {use: http, base_url: "${REFUSED}/v1", retry: {attempts: 2}, breaker: {failures: 0}}
 routes:
   - {when: {model: "alpha*"}, send: first}
   - {when: {model: "beta", endpoint: "embeddings"}, send: first}
@@ -91,6 +91,22 @@ def test_a_list_and_a_refusal_leave_a_row_in_the_ledger(client, penstock):
     while not set(expected) <= set(rows()):  # rows are written in batches
         assert time.monotonic() < until, rows()
         time.sleep(0.05)
+
+
+def test_attempts_that_came_to_nothing_are_counted(client, penstock):
+    with pytest.raises(openai.InternalServerError):
+        ask(client, "lost")
+
+    def attempts():
+        query = "SELECT attempts FROM requests WHERE model = 'lost'"
+        with contextlib.closing(sqlite3.connect(penstock.data / "ledger.sqlite3")) as db:
+            return db.execute(query).fetchall()
+
+    until = time.monotonic() + 10
+    while not attempts():  # rows are written in batches
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert attempts() == [(2,)]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ class Retry:
             try:
                 reply = await self._inner.send(call)
             except (ConnectFailed, NoReply) as error:
+                error.attempts = attempt
                 unsent = isinstance(error, ConnectFailed)
                 if not (unsent or _repeatable(call)) or not self._again(attempt, attempts):
                     raise
