@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -19,6 +20,9 @@ from proxy.backends.wrap.breaker import BreakerSettings
 from proxy.backends.wrap.retry import RetrySettings
 from proxy.upstream import Client, Request, Timeouts, proxy_for
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WRITTEN = frozenset(("host", "content-length", "transfer-encoding", "connection"))
 _KEY_HEADER = {"bearer": b"authorization", "x-api-key": b"x-api-key", "api-key": b"api-key"}
 
 
@@ -43,6 +47,16 @@ class Connection(Strict):
     ca_file: str | None = None
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+                raise ValueError(f"{name!r} or its value has characters that HTTP forbids")
+            if name.lower() in _WRITTEN:
+                raise ValueError(f"{name!r} is written by Penstock itself")
+        return headers
 
 
 def origin(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 import policies as all_policies
 from proxy.config import Config, Pipeline, Route, Step
@@ -14,6 +15,7 @@ _EDITING = ("compress", "prefix")  # families that change the request
 _READING = ("compress.project", "compress.select")  # results as tools wrote them
 _LAST = "compress.lossless"  # of the compressors: it refers from one message to another
 _WILD = "*?["
+_PAID = ("openai", "anthropic")  # they answer nobody without a key
 
 Doubt = Iterator[tuple[Path, str]]
 
@@ -21,9 +23,22 @@ Doubt = Iterator[tuple[Path, str]]
 def warnings(config: Config, policies: Policies | None = None) -> list[str]:
     """One line per doubt, `file:line:col: path: message`, in the order of the file."""
     known = all_policies.discover() if policies is None else policies
-    doubts = [*_pipelines(config, known), *_routes(config)]
+    doubts = [*_backends(config), *_pipelines(config, known), *_routes(config)]
     source = config.source
     return source.lines(source.key_problem(path, message) for path, message in doubts)
+
+
+def _backends(config: Config) -> Doubt:
+    for name, choice in config.backends.items():
+        path: Path = ("backends", name)
+        if path not in config.source.keys:
+            continue
+        url = getattr(choice.settings, "base_url", None)
+        if url and urlsplit(url).path in ("", "/"):
+            yield (*path, "base_url"), "has no path, so requests go there without /v1"
+        key = getattr(choice.settings, "api_key", None)
+        if config.clients and key is None and choice.use in _PAID:
+            yield path, "has no api_key, and the clients' keys are not passed on"
 
 
 def _pipelines(config: Config, policies: Policies) -> Doubt:

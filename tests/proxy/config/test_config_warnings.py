@@ -14,6 +14,16 @@ def test_good_files_leave_no_doubt(text):
     assert warnings(made(text), POLICIES) == []
 
 
+def test_a_backend_that_cannot_be_reached_as_it_stands():
+    clients = 'clients: [{name: a, key: "${TEAM_A_KEY}"}]'
+    backends = 'backends:\n  a: {use: http, base_url: "http://h/"}\n  b: {use: openai}'
+    assert warned(f"{clients}\n{backends}") == [
+        "f.yaml:4:18: backends.a.base_url: has no path, so requests go there without /v1",
+        "f.yaml:5:3: backends.b: has no api_key, and the clients' keys are not passed on",
+    ]
+    assert warned("backends: {b: {use: openai}}") == []
+
+
 def test_an_edit_before_a_cache():
     lines = warned("pipelines:\n  default:\n  - {use: compress.lossless}\n  - {use: cache.exact}")
     assert lines == [
