@@ -54,3 +54,8 @@ def test_many_keys_of_which_the_last_stands_twice_are_read_once():
     with pytest.raises(BadRequest) as refused:
         read(Dialect.CHAT, Body(f'{{{pairs},"k199999":2}}'.encode()))
     assert refused.value.param == "k199999"
+
+
+def test_an_integer_of_any_length_is_one():
+    body = Body(b'{"model":"m","seed":-%b}' % (b"9" * 10_000))
+    assert read(Dialect.CHAT, body).model == "m"
