@@ -9,6 +9,7 @@ No key, no user and no prompt is ever a label; the number of models is bounded.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from policies.base.plan import Outcome, Plan, Row
@@ -253,15 +254,26 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """All samples of all workers, and their content type: OpenMetrics if `accept` asks."""
         self.flush()
-        from prometheus_client import CollectorRegistry, multiprocess  # noqa: PLC0415 - see above
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see above
         from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - see above
 
         registry = self._registry
         if _several():
             registry = CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            registry.register(self)
         encode, kind = choose_encoder(accept)
         return encode(registry), kind
+
+    def collect(self) -> Iterator[Any]:
+        """Every metric with the samples of all workers; those that have none yet, too."""
+        from prometheus_client import multiprocess  # noqa: PLC0415 - see above
+
+        everybody = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+        families = everybody.collect()  # type: ignore[no-untyped-call]
+        found = {family.name: family.samples for family in families}
+        for family in self._registry.collect():
+            family.samples = found.get(family.name, [])
+            yield family
 
 
 def _several() -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -326,6 +327,18 @@ def test_several_workers_are_one_to_a_scrape(tmp_path):
     finally:
         for worker in workers:
             worker.end()
+
+
+def test_several_workers_name_all_metrics_as_one_does(metrics, tmp_path):
+    worker = Worker(tmp_path)
+    try:
+        worker.tell("serve 1")
+        told = worker.tell("render")
+    finally:
+        worker.end()
+    about = re.compile("^# .*", re.MULTILINE)
+    alone = [line for line in about.findall(metrics.render()[0].decode()) if "penstock_" in line]
+    assert set(about.findall(told)) == set(alone)
 
 
 def test_unpriced_tokens_are_counted_without_dollars(metrics):
