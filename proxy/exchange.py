@@ -14,7 +14,7 @@ from time import perf_counter
 
 import msgspec
 
-from policies.base.call import CacheMode, Call, Dialect
+from policies.base.call import OPAQUE, CacheMode, Call, Dialect
 from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording, Reply
 from policies.base.step import Answer, Refuse, Skip, Step
@@ -73,7 +73,7 @@ class Exchange:
         self._lane = lane
         self._client = client
         self._started = started
-        self._tee = Tee(lane.recording_limit)
+        self._tee = Tee(0 if call.dialect is OPAQUE else lane.recording_limit)
         self._plan = Plan(call, call, (), None, lane.pipeline.name)
         self._departed: Plan | None = None  # what policies take to be under way
         self._reply: Reply | None = None

@@ -18,7 +18,7 @@ _NOTHING = Finding(complete=False, usage=None, text=[], reason="not looked at")
 
 
 class Tee:
-    """Keeps up to `limit` bytes; of a longer stream, its end, where usage stands."""
+    """Keeps up to `limit` bytes, or a chunk; of a longer stream, its end, where usage stands."""
 
     __slots__ = ("_limit", "_parts", "_size", "_text", "times", "truncated")
 

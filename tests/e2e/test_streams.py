@@ -1,5 +1,6 @@
 """Nothing is held back and nothing piles up: pieces pass as they come, in both directions."""
 
+import contextlib
 import hashlib
 import socket
 import threading
@@ -144,6 +145,23 @@ def test_each_piece_of_a_download_arrives_before_the_next_is_sent(penstock, list
             for piece in (b"a", b"b"):
                 upstream.send(piece)
                 client.until(piece)
+
+
+def test_many_downloads_at_once_are_not_kept(penstock, listener):
+    size = 6 * 1024 * 1024
+    resting = penstock.rss()
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            client = stack.enter_context(connected(penstock.port))
+            client.send(head("GET", "/v1/files/x/content"))
+            upstream = stack.enter_context(accepted(listener))
+            upstream.until(b"\r\n\r\n")
+            upstream.send(reply_head(f"content-length: {size + 1}"))
+            reply = client.response()
+            for _ in range(size // len(PIECE)):
+                upstream.send(PIECE)
+                assert reply.read(len(PIECE)) == PIECE
+        assert penstock.rss() - resting < GROWTH
 
 
 def pour(listener):
