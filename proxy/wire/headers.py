@@ -125,7 +125,7 @@ def _max_age(directives: dict[str, str]) -> float | None:
     age = directives.get("max-age")
     if age is None:
         return None
-    return float(age) if age.isdigit() else 0.0
+    return float(age) if age.isascii() and age.isdigit() else 0.0
 
 
 def _duration(ours: dict[str, str], name: str) -> float | None:

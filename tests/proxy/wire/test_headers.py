@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.base.call import CacheMode
@@ -148,3 +148,24 @@ def test_a_header_that_comes_twice_is_one_list():
     assert controls.controls.cache is CacheMode.READ_ONLY
     assert controls.controls.max_age == 60.0
     assert controls.controls.bypass == {"cache", "batch"}
+
+
+STEERING = [
+    *(b"cache-control", b"x-penstock-cache", b"x-penstock-cache-ttl", b"x-penstock-bypass"),
+    *(b"x-penstock-max-wait", b"x-penstock-priority", b"content-encoding", b"connection"),
+]
+
+
+@given(
+    st.sampled_from(STEERING),
+    st.sampled_from([b"", b"max-age=", b"max-age=5, max-age="]),
+    st.text(st.characters(max_codepoint=255)).map(lambda text: text.encode("latin-1")),
+)
+@example(b"cache-control", b"max-age=", b"\xb2")
+def test_any_words_steer_or_are_refused(name, before, value):
+    try:
+        head = split(((name, before + value),))
+    except BadRequest as error:
+        assert error.param == name.decode()
+    else:
+        assert head.controls.max_age is None or head.controls.max_age >= 0
