@@ -165,7 +165,7 @@ STEERING = [
 def test_any_words_steer_or_are_refused(name, before, value):
     try:
         head = split(((name, before + value),))
-    except BadRequest as error:
-        assert error.param == name.decode()
+    except BadRequest:
+        assert name.startswith(b"x-penstock-")
     else:
         assert head.controls.max_age is None or head.controls.max_age >= 0
