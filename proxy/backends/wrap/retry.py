@@ -20,7 +20,7 @@ from policies.base.policy import Strict
 from policies.base.ports import Backend
 from policies.base.reply import Reply
 from policies.base.units import Duration
-from proxy.errors import ConnectFailed
+from proxy.errors import ConnectFailed, Overloaded, UpstreamError
 from proxy.upstream import NoReply
 
 _STATUSES = frozenset({429, 500, 502, 503, 504, 529})
@@ -75,23 +75,31 @@ class Retry:
         """The first good reply, or the last attempt's reply or error."""
         self._budget.earn()
         attempts = self._settings.attempts
+        last: Reply | UpstreamError | None = None
         for attempt in range(1, attempts + 1):
             try:
                 reply = await self._inner.send(call)
+            except Overloaded:
+                if isinstance(last, Reply):
+                    return last
+                if last is not None:  # what made the breaker open says more than that it did
+                    raise last from None
+                raise
             except (ConnectFailed, NoReply) as error:
+                last = error
                 error.attempts = attempt
                 unsent = isinstance(error, ConnectFailed)
                 if not (unsent or _repeatable(call)) or not self._again(attempt, attempts):
                     raise
                 await asyncio.sleep(self._backoff(attempt))
                 continue
+            reply.attempts = attempt
             if reply.status not in _STATUSES or not _harmless(call, reply.status):
-                reply.attempts = attempt
                 return reply
             pause = self._pause(reply, attempt)
             if pause is None or not self._again(attempt, attempts):
-                reply.attempts = attempt
                 return reply
+            last = None if reply.whole is None else reply
             await reply.chunks.aclose()
             await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")

@@ -112,6 +112,21 @@ async def test_a_write_is_sent_again_only_if_it_was_turned_away(status, attempts
     assert reply.attempts == attempts
 
 
+async def test_an_answer_on_which_the_breaker_opens_is_still_the_clients():
+    inner = Scripted(whole(b"down", status=503), whole())
+    chain = Retry(Breaker(inner, BreakerSettings(failures=1)), QUICK)
+    reply = await chain.send(call())
+    assert (reply.status, reply.whole, reply.attempts) == (503, b"down", 1)
+    with pytest.raises(Overloaded):
+        await chain.send(call())
+
+
+async def test_an_error_on_which_the_breaker_opens_is_told_as_it_is():
+    chain = Retry(Breaker(Scripted(ConnectFailed("no")), BreakerSettings(failures=1)), QUICK)
+    with pytest.raises(ConnectFailed):
+        await chain.send(call())
+
+
 async def test_retries_stop_when_the_budget_is_spent():
     inner = Scripted(*[whole(status=503)] * 300)
     retry = Retry(inner, RetrySettings(attempts=3, backoff=0.0, budget=0.1))
