@@ -14,7 +14,7 @@ from pydantic import Field
 from policies.base.policy import Strict
 from proxy.auth import credential
 from proxy.edge import endpoint_scope, read_call
-from proxy.errors import BadRequest, ProxyError, Unauthorized
+from proxy.errors import BadRequest, ProxyError, Unauthorized, WrongMethod
 from proxy.explain import explained
 from proxy.live import Live
 from proxy.stores.tier import Match, StoreError
@@ -46,7 +46,7 @@ def pages(live: Live) -> FastAPI:
 
     @app.exception_handler(405)
     async def unfit(request: Request, error: HTTPException) -> JSONResponse:
-        refusal = _refusal(_NoMethod(f"{request.url.path} does not take {request.method}"))
+        refusal = _refusal(WrongMethod(f"{request.url.path} does not take {request.method}"))
         refusal.headers.update(error.headers or {})  # which it does take
         return refusal
 
@@ -64,11 +64,6 @@ class _Filters(Strict):
 class _NoPage(BadRequest):
     status = 404
     code = "not_found"
-
-
-class _NoMethod(BadRequest):
-    status = 405
-    code = "method_not_allowed"
 
 
 class _StoreDownError(ProxyError):

@@ -22,7 +22,7 @@ from policies.base.plan import Outcome, Plan
 from policies.base.step import Refuse
 from proxy.books import Books
 from proxy.edge import endpoint_scope, read_call
-from proxy.errors import BadRequest, Refused
+from proxy.errors import BadRequest, Refused, WrongMethod
 from proxy.explain import told
 from proxy.generation import Generation
 from proxy.pipeline import Pipeline
@@ -39,15 +39,10 @@ _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _list = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 
 
-class _WrongMethodError(BadRequest):
-    status = 405
-    code = "method_not_allowed"
-
-
 async def answer(scope: Scope, receive: Receive, generation: Generation, client: Client) -> None:
     """The prompt as the policies leave it, its tokens, and what each step did."""
     if scope["method"] != "POST":
-        raise _WrongMethodError(f"{PATH} takes POST")
+        raise WrongMethod(f"{PATH} takes POST")
     started = perf_counter()
     call = await _read(scope, receive, generation)
     lane = generation.lane(call)

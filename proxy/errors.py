@@ -1,7 +1,7 @@
 """Everything Penstock itself can answer instead of an upstream, in one tree.
 
 ProxyError
-├── BadRequest        400 (413 too large, 404 unknown model): the client's to mend
+├── BadRequest        400 (413 too large, 404 unknown model, 405 wrong method): the client's to mend
 ├── Unauthorized      401
 ├── Refused           a policy's limit was hit
 ├── Overloaded        503: no backend may be tried at present
@@ -48,6 +48,13 @@ class UnknownModel(BadRequest):
 
     status = 404
     code = "model_not_found"
+
+
+class WrongMethod(BadRequest):
+    """The path does not take this method."""
+
+    status = 405
+    code = "method_not_allowed"
 
 
 class TooLarge(BadRequest):
