@@ -97,7 +97,8 @@ async def read_call(
         elif length != 0:
             upload = Upload(receive, length)
         if target.startswith("models/"):
-            model = unquote(target[len("models/") :].partition("?")[0])
+            named = unquote(target[len("models/") :].partition("?")[0])
+            model = named if len(named) <= envelope.LONGEST_NAME else ""
     else:
         limit = generation.config.limits.body
         wire = _there(scope, limit)
