@@ -203,13 +203,10 @@ class Connection(asyncio.Protocol):
         unsent = self.transport.get_write_buffer_size()
         if 0 < unsent < self._unsent:
             self._unsent = unsent
-            patience = self.head_timeout if self._deaf else self._keep_alive
-            self.deadline = self.loop.time() + patience
+            self.deadline = self.loop.time()
+            self.deadline += self.head_timeout if self._deaf else self._keep_alive
             return
-        if self._deaf:
-            self.transport.abort()
-        else:
-            self.close()
+        (self.transport.abort if self._deaf else self.close)()
 
     # One request after another.
 
@@ -268,7 +265,9 @@ class Connection(asyncio.Protocol):
                 current.refuse(error)
             return
         self._refusal = error
-        if current is None and not self._held:
+        if current is not None:
+            current.wake()  # the end of its body may have come with what is no HTTP
+        elif not self._held:
             self._next()
 
     def _say(self, error: InvalidHttp) -> None:
