@@ -10,6 +10,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from proxy.downstream import stall
 from proxy.downstream.doubt import doubt
 from proxy.downstream.exchange import Exchange
 from proxy.downstream.invalid import InvalidHttp, answer
@@ -37,7 +38,8 @@ class Connection(asyncio.Protocol):
     `doubt`. Not here: access log, WebSockets, `limit_concurrency`.
     """
 
-    head_timeout = 60.0  # seconds for a head to arrive, once its first byte is there
+    # Seconds for a head to arrive, once its first byte is there; and without a byte of a body.
+    head_timeout = 60.0
 
     transport: asyncio.Transport
     outlet: Outlet
@@ -58,18 +60,19 @@ class Connection(asyncio.Protocol):
         self.paused = False
         self.drained: asyncio.Event | None = None  # while the client reads too slowly
         self._config = config
-        self._keep_alive = config.timeout_keep_alive
+        self.keep_alive = config.timeout_keep_alive
         self.server = server_state
         self._state = app_state
         self._application = cast(Application, config.loaded_app)
         self._current: Exchange | None = None
         self._queue: deque[tuple[Request, Scope]] = deque()
         self._refusal: InvalidHttp | None = None  # said when the queue is empty
-        self._deaf = False  # whatever comes is dropped
+        self.deaf = False  # whatever comes is dropped
         self._ended = False  # the client has said that nothing more will come
         self._late = False  # the deadline is that of a head
         self._held = False  # the next request waits until the client has read more
-        self._unsent = NEVER  # bytes that the client had yet to read at the last deadline
+        self.unsent = NEVER  # bytes that the client had yet to read at the last deadline
+        self.came = 0  # bytes of the body under way that had come by then
         self._secure = False
 
     # Called by uvicorn.
@@ -103,13 +106,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if self._deaf:
+        if self.deaf:
             return
         reader = self._reader
         try:
             reader.feed(data)
         except InvalidHttp as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         current = self._current
         if current is None:
@@ -135,7 +138,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Tell everybody."""
         self.server.connections.discard(self)  # see connection_made
-        self._deaf, self._held = True, False
+        self.deaf, self._held = True, False
         self._queue.clear()
         self._reader.close()
         self.resume_writing()
@@ -146,12 +149,15 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Hold the application until the client has read some of what it was sent."""
         self.drained = asyncio.Event()
+        stall.reading(self)
 
     def resume_writing(self) -> None:
         """Let the application go on."""
         if self.drained is not None:
             self.drained.set()
             self.drained = None
+            if self._current is not None:
+                stall.sending(self, self._current.request)
         if self._held:
             self.loop.call_soon(self._release)  # asyncio's transport must not be closed in here
 
@@ -173,7 +179,7 @@ class Connection(asyncio.Protocol):
         """The response is complete: go on with the next request, or close."""
         self.server.total_requests += 1
         self._current = None
-        self._unsent = NEVER
+        self.unsent = NEVER
         request = exchange.request
         if self.transport.is_closing():
             return
@@ -182,7 +188,7 @@ class Connection(asyncio.Protocol):
             return
         if request.complete and not self._reader.url:
             self._late = False
-            self.deadline = self.loop.time() + self._keep_alive
+            self.deadline = self.loop.time() + self.keep_alive
         else:
             self._late = True
             self.deadline = self.loop.time() + self.head_timeout
@@ -193,23 +199,14 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what was written, then close the socket; who reads none of it is dropped."""
-        self._deaf, self._held = True, False
+        self.deaf, self._held = True, False
         self.deadline = self.loop.time() + self.head_timeout
         self.outlet.flush()
         self.transport.close()
 
     def expire(self) -> None:
-        """The deadline has passed: of a client that is idle or reads nothing any more."""
-        unsent = self.transport.get_write_buffer_size()
-        if 0 < unsent < self._unsent:
-            self._unsent = unsent
-            patience = self.head_timeout if self._deaf else self._keep_alive
-            self.deadline = self.loop.time() + patience
-            return
-        if self._deaf:
-            self.transport.abort()
-        else:
-            self.close()
+        """The deadline has passed."""
+        stall.expired(self, self._current)
 
     # One request after another.
 
@@ -223,7 +220,7 @@ class Connection(asyncio.Protocol):
         self._queue.append((request, scope))
 
     def _begin(self, request: Request, scope: Scope) -> None:
-        self.deadline = NEVER
+        stall.sending(self, request)
         exchange = self._current = Exchange(self, request)
         if self._ended:
             doubt(self, exchange)
@@ -236,7 +233,7 @@ class Connection(asyncio.Protocol):
         if self._held and self.drained is None:
             self._held = False
             if not self._late:  # it is idle from now on
-                self.deadline = self.loop.time() + self._keep_alive
+                self.deadline = self.loop.time() + self.keep_alive
             self._go_on()
 
     def _go_on(self) -> None:
@@ -254,9 +251,9 @@ class Connection(asyncio.Protocol):
         else:
             self.close()
 
-    def _refuse(self, error: InvalidHttp) -> None:
+    def refuse(self, error: InvalidHttp) -> None:
         """Serve the requests that came before what is no HTTP, say so, and close."""
-        self._deaf = True
+        self.deaf = True
         request, current = self._reader.request, self._current
         broken = request is not None and not request.complete
         if broken and self._queue:
@@ -268,7 +265,9 @@ class Connection(asyncio.Protocol):
                 current.refuse(error)
             return
         self._refusal = error
-        if current is None and not self._held:
+        if current is not None:
+            current.wake()  # the end of its body may have come with what is no HTTP
+        elif not self._held:
             self._next()
 
     def _say(self, error: InvalidHttp) -> None:
@@ -286,7 +285,7 @@ class Connection(asyncio.Protocol):
         if not sending or self._ended or not self.transport.can_write_eof():
             self.close()
             return
-        self._deaf = True
+        self.deaf = True
         self.deadline = self.loop.time() + _LINGER
         self.outlet.flush()
         try:

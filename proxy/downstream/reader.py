@@ -157,9 +157,11 @@ class Reader:
         """Collect a piece of the body, if somebody wants it."""
         self._barren = 0
         request = self.request
-        if request is not None and not request.dropped:
-            request.parts.append(data)
-            request.unread += len(data)
+        if request is not None:
+            request.came += len(data)
+            if not request.dropped:
+                request.parts.append(data)
+                request.unread += len(data)
 
     def on_message_complete(self) -> None:
         """Finish the request."""

@@ -33,6 +33,7 @@ class Request(msgspec.Struct, gc=False):
     expects: bool = False
     parts: list[bytes] = []
     unread: int = 0  # bytes in `parts`
+    came: int = 0  # bytes of the body so far
     complete: bool = False
     dropped: bool = False  # nobody will read the rest
 

@@ -178,6 +178,15 @@ async def test_the_requests_before_a_bad_one_are_served_first():
         assert [status for status, _, _ in responses(text, ["GET"] * 3)] == [200, 200, 400]
 
 
+@pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"\0" * 13, GET + b"nonsense\r\n\r\n"])
+async def test_a_body_whose_end_comes_with_nonsense_is_waited_for_no_longer(rest):
+    async with serving(echo) as site:
+        head = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+        read = responses(await site.talk(head, b"body" + rest), ["POST", "GET", "GET"])
+        statuses = [status for status, _, _ in read]
+        assert statuses == [200] * (1 + rest.startswith(GET)) + [400]
+
+
 async def test_a_request_that_breaks_in_its_body():
     started, told = [], []
 
