@@ -20,23 +20,23 @@ def credential(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return tuple([(name, value) for name, value in headers if name in _CREDENTIALS])
 
 
-def secret(credential: Headers) -> str:
-    """The key in a request's credential headers, without its scheme; "" if there is none."""
+def secret(credential: Headers) -> bytes:
+    """The key in a request's credential headers, without its scheme; empty if there is none."""
     for name, value in credential:
-        text = value.decode("latin-1").strip()
+        text = value.strip()
         if name != b"authorization":
             return text
-        scheme, _, token = text.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else text
-    return ""
+        scheme, _, token = text.partition(b" ")
+        return token.strip() if scheme.lower() == b"bearer" else text
+    return b""
 
 
 class Clients:
     """The clients of a configuration. With none named, each credential is its own tenant."""
 
     def __init__(self, clients: Iterable[tuple[str, str]], admin_key: str | None) -> None:
-        self._names = {_digest(key): name for name, key in clients}
-        self._admin = _digest(admin_key) if admin_key else None
+        self._names = {_digest(key.encode()): name for name, key in clients}
+        self._admin = _digest(admin_key.encode()) if admin_key else None
 
     @property
     def named(self) -> bool:
@@ -71,5 +71,5 @@ def _caller(credential: Headers) -> str:
     return "caller-" + sha256(repr(credential).encode()).hexdigest()[:24]
 
 
-def _digest(key: str) -> bytes:
-    return sha256(key.encode()).digest()
+def _digest(key: bytes) -> bytes:
+    return sha256(key).digest()

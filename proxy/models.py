@@ -11,6 +11,7 @@ import msgspec
 
 from policies.base.call import Call
 from policies.base.ports import Backend
+from policies.base.reply import Reply
 from proxy.errors import ProxyError, UpstreamError
 from proxy.generation import Generation
 from proxy.send import Client, ClientGone, respond
@@ -63,7 +64,7 @@ async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
     try:
         reply = await backend.send(call)
         async with aclosing(reply.chunks):
-            body = reply.whole or b"".join([chunk async for chunk in reply.chunks])
+            body = reply.whole or await _read(reply)
     except ProxyError:
         return None
     text = decode(reply.headers, body, _LIMIT)
@@ -74,3 +75,15 @@ async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
         return [model for model in models if isinstance(model["id"], str)]
     except (msgspec.MsgspecError, KeyError, TypeError):
         return None
+
+
+async def _read(reply: Reply) -> bytes:
+    """The body, or enough of it to tell that it is too long."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in reply.chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _LIMIT:
+            break
+    return b"".join(parts)

@@ -52,6 +52,8 @@ def _zstd() -> _Decoder:
 
 _NONE = (b"", b"identity")
 _GZIP = (partial(zlib.decompressobj, 31),)
+_SEVERAL = (*_GZIP, _zstd)  # RFC 1952, section 2.2; RFC 8878, section 3
+_MEMBERS = 1024  # at most: empty ones would cost more than they weigh
 _DECODERS: Mapping[bytes, Sequence[Callable[[], _Decoder]]] = {
     b"gzip": _GZIP,
     b"x-gzip": _GZIP,
@@ -83,16 +85,23 @@ def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     for coding in reversed(_codings(listed)):
         if coding in _NONE or plain is None:
             continue
-        tried = (_whole(made(), plain, limit) for made in _DECODERS.get(coding, ()))
+        tried = (_whole(made, plain, limit) for made in _DECODERS.get(coding, ()))
         plain = next((found for found in tried if found is not None), None)
     return plain if plain is not None and len(plain) <= limit else None
 
 
-def _whole(decoder: _Decoder, body: bytes, limit: int) -> bytes | None:
-    """One whole member and nothing after it."""
-    try:
-        plain = decoder.decompress(body, limit + 1)
-    except (zlib.error, zstd.ZstdError, brotli.error):
-        return None
-    whole = decoder.eof and not decoder.unused_data and len(plain) <= limit
-    return plain if whole else None
+def _whole(made: Callable[[], _Decoder], body: bytes, limit: int) -> bytes | None:
+    """What whole members hold, of which gzip and zstd may have several, and nothing after them."""
+    plain: list[bytes] = []
+    while body or not plain:
+        decoder = made()
+        try:
+            plain.append(decoder.decompress(body, limit + 1))
+        except (zlib.error, zstd.ZstdError, brotli.error):
+            return None
+        limit -= len(plain[-1])
+        body = decoder.unused_data
+        most = _MEMBERS if made in _SEVERAL else 1
+        if not decoder.eof or limit < 0 or (body and len(plain) >= most):
+            return None
+    return b"".join(plain)

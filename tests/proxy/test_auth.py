@@ -14,16 +14,20 @@ def bearer(key):
 @pytest.mark.parametrize(
     ("credential", "expected"),
     [
-        (bearer("k"), "k"),
-        (((b"authorization", b"bearer  k "),), "k"),
-        (((b"authorization", b"Basic abc"),), "Basic abc"),
-        (((b"x-api-key", b"k"),), "k"),
-        (((b"api-key", b"k"),), "k"),
-        ((), ""),
+        (bearer("k"), b"k"),
+        (((b"authorization", b"bearer  k "),), b"k"),
+        (((b"authorization", b"Basic abc"),), b"Basic abc"),
+        (((b"x-api-key", b"k"),), b"k"),
+        (((b"api-key", b"k"),), b"k"),
+        ((), b""),
     ],
 )
 def test_the_secret_of_a_credential(credential, expected):
     assert secret(credential) == expected
+
+
+def test_a_key_may_have_letters_of_any_alphabet():
+    assert Clients([("a", "schlüssel")], None).tenant(bearer("schlüssel")) == "a"
 
 
 def test_named_clients_are_known_by_any_credential_header():

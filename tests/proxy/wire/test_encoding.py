@@ -51,6 +51,21 @@ def test_known_encodings_are_undone(headers, body):
     assert decode(headers, body, len(TEXT) - 1) is None
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"zstd"])
+def test_several_members_are_one_body(coding):
+    parts = [TEXT[:7], b"", TEXT[7:]]
+    body = b"".join(map(WAYS[coding], parts))
+    assert decode(encoded(coding), body, len(TEXT)) == TEXT
+    assert decode(encoded(coding), body, len(TEXT) - 1) is None
+    assert decode(encoded(coding), body[:-1], LIMIT) is None
+    assert decode(encoded(coding), WAYS[coding](b"") * 100_000, LIMIT) is None
+
+
+@pytest.mark.parametrize("coding", [b"deflate", b"br"])
+def test_one_member_is_all_that_other_encodings_have(coding):
+    assert decode(encoded(coding), WAYS[coding](TEXT) * 2, LIMIT) is None
+
+
 @pytest.mark.parametrize("coding", [b"compress", b"gzip, dcz", b"nonsense"])
 def test_unknown_encodings_are_not_stored(coding):
     assert decode(encoded(coding), gzip.compress(TEXT, mtime=0), LIMIT) is None
