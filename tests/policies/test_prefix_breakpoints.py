@@ -98,6 +98,22 @@ async def test_the_next_turn_marks_where_the_last_one_ended():
     assert marked(await asked(policy, chat(longer, tools=TOOLS), terms, 1e9 + 9)) == [0, 3, 5]
 
 
+async def test_another_branch_of_a_conversation_is_marked_to_its_end():
+    policy, terms = ours(), at("openrouter.ai")
+    await answered(policy, chat(TALK[:2], tools=TOOLS), terms)
+    await answered(policy, chat(tools=TOOLS), terms, 1e9 + 5)
+    again = [*TALK[:3], {"role": "user", "content": "Or not"}]
+    assert marked(await asked(policy, chat(again, tools=TOOLS), terms, 1e9 + 10))[-1] == 3
+
+
+async def test_examples_that_many_questions_stand_behind_are_marked_without_them():
+    policy, terms = ours(), at("openrouter.ai")
+    for number in range(3):
+        asks = [*TALK[:3], {"role": "user", "content": f"{number}?"}]
+        step = await answered(policy, chat(asks, tools=TOOLS), terms, 1e9 + 5 * number)
+    assert 3 not in marked(step)
+
+
 async def test_another_process_marks_it_too():
     assert marked(await asked(ours(), chat(tools=TOOLS), at("openrouter.ai"))) == [0, 1, 3]
 
