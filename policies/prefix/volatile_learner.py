@@ -123,9 +123,7 @@ class _Skeleton:
         same = sum(a != _BLANK for i, a in enumerate(hashes) if i not in found)
         return None if len(found) > _VARYING or same < max(1, len(found)) else found
 
-    def add(
-        self, lines: Sequence[str], differing: set[int], now: float, *, opening: bool
-    ) -> None:
+    def add(self, lines: Sequence[str], differing: set[int], now: float, *, opening: bool) -> None:
         for index in differing:
             varying = self.varying.get(index)
             if varying is None:

@@ -70,7 +70,7 @@ def test_a_time_that_many_requests_share_is_found():
 
 def test_it_is_found_also_where_requests_overtake_each_other():
     def line(second):
-        return f"at 12:{(600 + second - 60 * (second % 60 == 10)) // 60}"
+        return f"at 12:{(1200 + second - 60 * (second % 60 == 10)) // 60}"
 
     assert requests(Learner(1_000_000), 20, line)
 
