@@ -23,9 +23,9 @@ class Alike:
     def note(self, scope: Scope, lines: Sequence[str], moved: Sequence[Moved]) -> None:
         """These lines of a prompt change with every request."""
         kind = _kind(lines, moved)
-        known = self._kinds.get(scope, [])
-        if kind is None or kind in known:
+        if kind is None or self.moved(scope, lines) == tuple(moved):
             return
+        known = self._kinds.get(scope, [])
         if len(self._kinds) >= _SCOPES:
             self._kinds.clear()
         self._kinds[scope] = [kind, *known[: _KINDS - 1]]
