@@ -374,6 +374,12 @@ async def test_older_openai_models_get_a_key_only():
     assert made == json.loads(one.body.raw)
 
 
+@pytest.mark.parametrize("own", ["prompt_cache_key", "prompt_cache_retention"])
+async def test_who_sees_to_caching_alone_gets_no_key_either(own):
+    terms = at("api.openai.com", Terms(rule="openai_steps", read=0.5, minimum=1024))
+    assert (await asked(ours(), chat(**{own: "24h"}), terms)).why == "set by the client"
+
+
 async def test_what_was_rejected_is_never_sent_again():
     policy, shelf = ours(), Shelf()
     step = await asked(policy, chat(), GPT, shelf=shelf)
