@@ -19,7 +19,7 @@ from policies.prefix.placing import Point
 # How likely a prompt is read again, before anything is known of its kind: by whether it has
 # tools, and by what is known of the one before it in its conversation.
 _FIRST_GUESS = {
-    "head": 0.1,  # instructions seen for the first time
+    "head": 0.4,  # instructions seen for the first time: most are some program's
     "opening": 0.1,
     "opening with tools": 0.8,
     "next of unknown": 0.8,

@@ -131,12 +131,14 @@ async def test_anthropics_own_dialect_marks_tools_and_system():
     assert json.dumps(made).count("cache_control") <= 4
 
 
-async def test_a_question_that_stands_alone_is_not_marked_and_its_system_once_it_recurs():
+async def test_instructions_are_written_once_on_a_guess_and_others_where_they_recur():
     policy, terms = ours(), at("openrouter.ai")
-    first = await answered(policy, chat([TALK[0], {"role": "user", "content": "1?"}]), terms)
-    assert marked(first) == []
-    again = [TALK[0], {"role": "user", "content": "2?"}]
-    assert marked(await asked(policy, chat(again), terms, 1e9 + 60)) == [0]
+    lent = await answered(policy, chat(TALK[:2]), terms)
+    assert marked(lent) == [0]
+    other = [{"role": "system", "content": f"Or not. {LONG}"}, TALK[1]]
+    assert marked(await answered(policy, chat(other), terms, 1e9 + 10)) == []
+    again = [other[0], {"role": "user", "content": "2?"}]
+    assert marked(await asked(policy, chat(again), terms, 1e9 + 70)) == [0]
     assert marked(await asked(policy, chat(again), terms, 1e9 + 600)) == []
 
 
@@ -439,14 +441,15 @@ async def test_prompts_that_stand_alone_are_not_written_however_few_they_are(apa
         assert marked(step) == []
 
 
+@pytest.mark.parametrize("more", [{}, {"tools": TOOLS}])
 @pytest.mark.parametrize("count", [30, 300])
-async def test_heads_that_never_recur_are_written_once_at_most(count):
+async def test_heads_that_never_recur_are_written_once_at_most(count, more):
     """By all tenants together, before anything is known."""
     policy, terms = ours(), at("openrouter.ai")
     written = 0
     for number in range(count):
         said = [{"role": "system", "content": f"{number} {LONG}"}, TALK[1]]
-        one = chat(said, tools=TOOLS, tenant=f"t{number}")
+        one = chat(said, **more, tenant=f"t{number}")
         step = await asked(policy, one, terms, 1e9 + number)
         tokens = len(one.body.raw) // 4
         write = tokens if marked(step) else 0
@@ -514,6 +517,8 @@ async def test_openai_may_write_what_is_read_again_late():
 async def test_a_request_that_comes_while_another_like_it_runs_is_marked():
     policy, terms = ours(), at("openrouter.ai")
     crowd = [chat([TALK[0], {"role": "user", "content": f"{n}?"}]) for n in range(5)]
+    other = [{"role": "system", "content": f"Or not. {LONG}"}, TALK[1]]
+    assert marked(await answered(policy, chat(other), terms)) == [0]  # the one guess
     assert [marked(await asked(policy, one, terms)) for one in crowd] == [[]] * 5  # for show
     steps = [await sent(policy, one, terms) for one in crowd]
     assert [marked(step) for step in steps] == [[], [0], [0], [0], [0]]
