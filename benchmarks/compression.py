@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import tree  # noqa: F401 - which tree is measured
 from compression_costs import measured
 from compression_llmlingua import PROSE, Prose, ours
 from compression_peers import MODES, headroom, llmlingua

@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import tree  # noqa: F401 - which tree is measured
 from compression_costs import call, conversation
 from compression_sets import TAU, Count, rows, sets, system_logs
 

@@ -17,6 +17,7 @@ LITELLM, PORTKEY, ROUTER = "litellm", "portkey", "vllm-router"
 TARGETS = (BARE, PENSTOCK, ROUTER, PORTKEY, LITELLM)
 # The base install of a Python program: what it imports must not come from the caller's environment.
 _CLEAN = {"PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": ""}
+_OURS = {**_CLEAN, "PYTHONPATH": str(ROOT)}  # this tree, not another that is installed
 
 
 def nginx(folder: Path) -> Program:
@@ -66,7 +67,7 @@ def _penstock(port: int, upstream: int, folder: Path) -> Program:
         f'backends: {{upstream: {{use: openai, base_url: "http://127.0.0.1:{upstream}/v1"}}}}\n'
     )
     command = _installed(Path(sys.executable).parent / "penstock")
-    return Program(PENSTOCK, port, (command, "serve", "--config", str(config)), _CLEAN)
+    return Program(PENSTOCK, port, (command, "serve", "--config", str(config)), _OURS)
 
 
 def _vllm_router(port: int, upstream: int, _folder: Path) -> Program:

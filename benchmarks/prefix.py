@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import tree  # noqa: F401 - which tree is measured
 from msgspec.structs import replace
 from overhead_process import BenchError
 from prefix_bars import Bar, table

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import tree  # noqa: F401 - which tree is measured
 from prefix_scenes import policies_of
 
 from policies.base.body import Body

@@ -102,7 +102,7 @@ class Breakpoints(Base):
 
     async def _keyed(self, call: Call, takes: Accepted, view: View) -> Step:
         """A key is all that the upstream takes: the prompt need not be read to its end."""
-        if takes.key in call.doc():
+        if not call.doc().keys().isdisjoint(_OWN):
             return Skip("set by the client")
         start = started(call)
         if start is None:

@@ -189,7 +189,8 @@ class VolatileLines(Base):
             self._again(call, seen)
         if not isinstance(seen, _Observed):
             return
-        moved = self._learner.observe(seen.slot, seen.prompt.lines(), opening=opens(call))
+        lines = seen.prompt.lines()
+        moved = self._learner.observe(seen.slot, lines, opening=opens(call), now=seen.now)
         calm = not moved and seen.template is None
         self._remember(call, _Calm(hash(seen.prompt.texts), seen.slot) if calm else None)
         if seen.template is not None:
@@ -197,7 +198,7 @@ class VolatileLines(Base):
         if seen.template is not None and isinstance(step, Edit):
             moved = moved or seen.template.moved  # known by the line alone: for other workers
         if moved:
-            self._alike.note(_scope(call), seen.prompt.lines(), moved)
+            self._alike.note(_scope(call), lines, moved)
             await self._publish(call, seen, moved, store)
         if seen.kept and isinstance(step, Edit) and outcome.applied:
             await store.put(seen.key, seen.kept, self.settings.ttl, call.model)

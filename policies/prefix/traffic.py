@@ -19,13 +19,14 @@ from policies.prefix.placing import Point
 # How likely a prompt is read again, before anything is known of its kind: by whether it has
 # tools, and by what is known of the one before it in its conversation.
 _FIRST_GUESS = {
-    "head": 0.1,  # instructions seen for the first time
+    "head": 0.4,  # instructions seen for the first time: most are some program's
     "opening": 0.1,
     "opening with tools": 0.8,
     "next of unknown": 0.8,
     "next": 0.85,
     "next after a pause": 0.3,
-    "next of a fork": 0.1,  # many go on from the same prompt, as from few-shot examples
+    "next of a branch": 0.7,  # another reply was gone on from before, as where a user asks again
+    "next of a fork": 0.1,  # so it was, and none was ever asked for, as with few-shot examples
 }
 _DIRECT = {"opening": 0.35}  # where providers write without being told, until it is seen to be lost
 _TOGETHER = 0.9  # that a head is read again which others are asking with right now
@@ -167,9 +168,12 @@ class Traffic:
         before = nodes[at.previous]
         if before is None:
             return "next of unknown"
-        if before.forks or before.child not in (0, _short(keys[at.tail])):
+        forks = before.forks or before.child not in (0, _short(keys[at.tail]))
+        if forks and not before.ended:
             return "next of a fork"
-        return "next" if now - before.last <= self.lifetime else "next after a pause"
+        if now - before.last > self.lifetime:
+            return "next after a pause"
+        return "next of a branch" if forks else "next"
 
     def _again(self, node: Node | None, base: float, now: float) -> float:
         """A boundary's own gaps, this one included; its kind counts as one of them."""

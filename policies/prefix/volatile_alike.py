@@ -10,7 +10,8 @@ _SCOPES = 1024
 _KINDS = 8  # of lines, per scope
 
 Scope = tuple[str, ...]
-_Kind = tuple[tuple[int, int, int, int], ...]  # index, words before and after, hash of these
+# Index, lines from there to the end, words before and after the value, hash of these.
+_Kind = tuple[tuple[int, int, int, int, int], ...]
 
 
 class Alike:
@@ -22,29 +23,48 @@ class Alike:
     def note(self, scope: Scope, lines: Sequence[str], moved: Sequence[Moved]) -> None:
         """These lines of a prompt change with every request."""
         kind = _kind(lines, moved)
-        known = self._kinds.get(scope, [])
-        if kind is None or kind in known:
+        if kind is None or self.moved(scope, lines) == tuple(moved):
             return
+        known = self._kinds.get(scope, [])
         if len(self._kinds) >= _SCOPES:
             self._kinds.clear()
         self._kinds[scope] = [kind, *known[: _KINDS - 1]]
 
     def moved(self, scope: Scope, lines: Sequence[str]) -> tuple[Moved, ...]:
-        """The lines of a prompt that are such lines; none unless all of a kind are there."""
+        """The lines of a prompt that are such lines; none unless all of a kind are there.
+
+        They are looked for as far from the prompt's beginning, and as far from its end.
+        """
         for kind in self._kinds.get(scope, ()):
-            moved = tuple((index, head, tail) for index, head, tail, _ in kind)
-            if moved[-1][0] < len(lines) and _kind(lines, moved) == kind:
+            found = [_there(lines, each) for each in kind]
+            moved = tuple(sorted(each for each in found if each is not None))
+            if len({index for index, _, _ in moved}) == len(kind):
                 return moved
         return ()
+
+
+def _there(lines: Sequence[str], known: tuple[int, int, int, int, int]) -> Moved | None:
+    first, left, head, tail, words = known
+    for index in (first, len(lines) - left):
+        if 0 <= index < len(lines) and _words(lines[index], head, tail) == words:
+            return index, head, tail
+    return None
 
 
 def _kind(lines: Sequence[str], moved: Sequence[Moved]) -> _Kind | None:
     """None where a line has no word that stays, by which it could be known again."""
     found = []
     for index, head, tail in moved:
-        words = WORD.findall(lines[index])
-        if not head + tail or len(words) <= head + tail:
+        words = _words(lines[index], head, tail)
+        if words is None:
             return None
-        kept = (*words[:head], None, *words[len(words) - tail :])
-        found.append((index, head, tail, hash(kept)))
+        found.append((index, len(lines) - index, head, tail, words))
     return tuple(found)
+
+
+def _words(line: str, head: int, tail: int) -> int | None:
+    """Hash of the words that stay; None where there are none, or no others."""
+    words = WORD.findall(line)
+    if not head + tail or len(words) <= head + tail:
+        return None
+    return hash((*words[:head], None, *words[len(words) - tail :]))

@@ -27,6 +27,7 @@ _SAMPLES = 3  # of a line with a value of known form
 _UNKNOWN_SAMPLES = 5  # of any other
 _ALWAYS = 0.9  # share of samples in which the value is new
 _WINDOW = 32  # samples, after which older ones count half
+_OFTEN = 300.0  # seconds: what stays longer lets most turns read what the one before wrote
 _VARYING = 8  # lines of one skeleton, at most
 _SKELETONS = 8  # per scope and shape
 _LONGEST = 5000  # lines
@@ -58,24 +59,29 @@ class _Tally:
 class _Varying:
     """A line that has been seen to change."""
 
-    __slots__ = ("all", "head", "known", "openings", "recent", "tail", "words")
+    __slots__ = ("all", "head", "known", "onward", "openings", "recent", "tail", "times", "words")
 
     def __init__(self, value: int, seen: int, openings: int) -> None:
         self.all = _Tally(min(seen, _WINDOW), 1)
         self.openings = _Tally(min(openings, _WINDOW), 1)
+        self.onward = _Tally(0, 0)  # of values that take another's place, as minutes do
+        self.times: deque[float] = deque(maxlen=_SAMPLES + 1)  # of the latest of them
         self.recent = deque([value], _WINDOW)
         self.known = True
         self.words: list[int] | None = None
         self.head = self.tail = 0
 
-    def add(self, line: str, *, opening: bool) -> None:
+    def add(self, line: str, now: float, *, opening: bool) -> None:
         value = hash(line)
         fresh = value not in self.recent
         self.all.add(fresh=fresh)
         if opening:
             self.openings.add(fresh=fresh)
+        if fresh or value not in list(self.recent)[-2:]:  # requests overtake each other
+            self.onward.add(fresh=fresh)
         if not fresh:
             return
+        self.times.append(now)
         self.recent.append(value)
         self.known = self.known and _KNOWN.search(line[:_LOOKED_AT]) is not None
         words = [hash(word) for word in WORD.findall(line)]
@@ -87,10 +93,18 @@ class _Varying:
         self.words = words
 
     def changes(self) -> bool:
-        """With every request, or, where its form is known, with every conversation."""
+        """With every request or, where its form is known, every conversation or few minutes."""
         if self.known:
-            return self.all.always(_SAMPLES) or self.openings.always(_SAMPLES)
+            often = self.all.always(_SAMPLES) or self.openings.always(_SAMPLES)
+            return often or self._moves_on()
         return self.all.always(_UNKNOWN_SAMPLES)
+
+    def _moves_on(self) -> bool:
+        """Shared by requests for a while, and none comes again once it is over."""
+        times = self.times
+        if len(times) < _SAMPLES + 1 or not self.onward.always(_SAMPLES):
+            return False
+        return 0.0 <= times[-1] - times[0] <= _OFTEN * _SAMPLES
 
 
 class _Skeleton:
@@ -109,13 +123,13 @@ class _Skeleton:
         same = sum(a != _BLANK for i, a in enumerate(hashes) if i not in found)
         return None if len(found) > _VARYING or same < max(1, len(found)) else found
 
-    def add(self, lines: Sequence[str], differing: set[int], *, opening: bool) -> None:
+    def add(self, lines: Sequence[str], differing: set[int], now: float, *, opening: bool) -> None:
         for index in differing:
             varying = self.varying.get(index)
             if varying is None:
                 old = self.hashes[index]
                 varying = self.varying[index] = _Varying(old, self.seen, self.openings)
-            varying.add(lines[index], opening=opening)
+            varying.add(lines[index], now, opening=opening)
         self.count(opening=opening)
 
     def repeat(self, *, opening: bool) -> None:
@@ -153,8 +167,10 @@ class Learner:
     def __init__(self, limit: int) -> None:
         self._skeletons: Recent[Hashable, list[_Skeleton]] = Recent(limit)
 
-    def observe(self, scope: Hashable, lines: Sequence[str], *, opening: bool) -> tuple[Moved, ...]:
-        """Learn from one more prompt; the lines that change with every request, if any."""
+    def observe(
+        self, scope: Hashable, lines: Sequence[str], *, opening: bool, now: float = 0.0
+    ) -> tuple[Moved, ...]:
+        """Learn from one more prompt, at `now` in seconds; the lines that change, if any do."""
         if len(lines) > _LONGEST:
             return ()
         known = self._skeletons.get(scope) or []
@@ -163,7 +179,7 @@ class Learner:
             differing = skeleton.differing(hashes)
             if differing is not None:
                 known.remove(skeleton)
-                skeleton.add(lines, differing, opening=opening)
+                skeleton.add(lines, differing, now, opening=opening)
                 break
         else:
             skeleton = _Skeleton(hashes)

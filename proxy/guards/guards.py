@@ -71,7 +71,10 @@ class Guards:
         if verdict.word == "unread":
             return "the prompt's shape is not known"
         if edited.body is not original.body and self._shrinks(original, edited):
-            return "would fall below what the provider caches"
+            # A conversation that has been sent edited goes on so: it keeps what it began with,
+            # and reaches the minimum some turns later.
+            untouched = await self._turns.review(original, original, store)
+            return "" if untouched.drift else "would fall below what the provider caches"
         return ""
 
     def _shrinks(self, original: Call, edited: Call) -> bool:

@@ -98,6 +98,22 @@ async def test_the_next_turn_marks_where_the_last_one_ended():
     assert marked(await asked(policy, chat(longer, tools=TOOLS), terms, 1e9 + 9)) == [0, 3, 5]
 
 
+async def test_another_branch_of_a_conversation_is_marked_to_its_end():
+    policy, terms = ours(), at("openrouter.ai")
+    await answered(policy, chat(TALK[:2], tools=TOOLS), terms)
+    await answered(policy, chat(tools=TOOLS), terms, 1e9 + 5)
+    again = [*TALK[:3], {"role": "user", "content": "Or not"}]
+    assert marked(await asked(policy, chat(again, tools=TOOLS), terms, 1e9 + 10))[-1] == 3
+
+
+async def test_examples_that_many_questions_stand_behind_are_marked_without_them():
+    policy, terms = ours(), at("openrouter.ai")
+    for number in range(3):
+        asks = [*TALK[:3], {"role": "user", "content": f"{number}?"}]
+        step = await answered(policy, chat(asks, tools=TOOLS), terms, 1e9 + 5 * number)
+    assert 3 not in marked(step)
+
+
 async def test_another_process_marks_it_too():
     assert marked(await asked(ours(), chat(tools=TOOLS), at("openrouter.ai"))) == [0, 1, 3]
 
@@ -115,12 +131,14 @@ async def test_anthropics_own_dialect_marks_tools_and_system():
     assert json.dumps(made).count("cache_control") <= 4
 
 
-async def test_a_question_that_stands_alone_is_not_marked_and_its_system_once_it_recurs():
+async def test_instructions_are_written_once_on_a_guess_and_others_where_they_recur():
     policy, terms = ours(), at("openrouter.ai")
-    first = await answered(policy, chat([TALK[0], {"role": "user", "content": "1?"}]), terms)
-    assert marked(first) == []
-    again = [TALK[0], {"role": "user", "content": "2?"}]
-    assert marked(await asked(policy, chat(again), terms, 1e9 + 60)) == [0]
+    lent = await answered(policy, chat(TALK[:2]), terms)
+    assert marked(lent) == [0]
+    other = [{"role": "system", "content": f"Or not. {LONG}"}, TALK[1]]
+    assert marked(await answered(policy, chat(other), terms, 1e9 + 10)) == []
+    again = [other[0], {"role": "user", "content": "2?"}]
+    assert marked(await asked(policy, chat(again), terms, 1e9 + 70)) == [0]
     assert marked(await asked(policy, chat(again), terms, 1e9 + 600)) == []
 
 
@@ -358,6 +376,12 @@ async def test_older_openai_models_get_a_key_only():
     assert made == json.loads(one.body.raw)
 
 
+@pytest.mark.parametrize("own", ["prompt_cache_key", "prompt_cache_retention"])
+async def test_who_sees_to_caching_alone_gets_no_key_either(own):
+    terms = at("api.openai.com", Terms(rule="openai_steps", read=0.5, minimum=1024))
+    assert (await asked(ours(), chat(**{own: "24h"}), terms)).why == "set by the client"
+
+
 async def test_what_was_rejected_is_never_sent_again():
     policy, shelf = ours(), Shelf()
     step = await asked(policy, chat(), GPT, shelf=shelf)
@@ -417,14 +441,15 @@ async def test_prompts_that_stand_alone_are_not_written_however_few_they_are(apa
         assert marked(step) == []
 
 
+@pytest.mark.parametrize("more", [{}, {"tools": TOOLS}])
 @pytest.mark.parametrize("count", [30, 300])
-async def test_heads_that_never_recur_are_written_once_at_most(count):
+async def test_heads_that_never_recur_are_written_once_at_most(count, more):
     """By all tenants together, before anything is known."""
     policy, terms = ours(), at("openrouter.ai")
     written = 0
     for number in range(count):
         said = [{"role": "system", "content": f"{number} {LONG}"}, TALK[1]]
-        one = chat(said, tools=TOOLS, tenant=f"t{number}")
+        one = chat(said, **more, tenant=f"t{number}")
         step = await asked(policy, one, terms, 1e9 + number)
         tokens = len(one.body.raw) // 4
         write = tokens if marked(step) else 0
@@ -492,6 +517,8 @@ async def test_openai_may_write_what_is_read_again_late():
 async def test_a_request_that_comes_while_another_like_it_runs_is_marked():
     policy, terms = ours(), at("openrouter.ai")
     crowd = [chat([TALK[0], {"role": "user", "content": f"{n}?"}]) for n in range(5)]
+    other = [{"role": "system", "content": f"Or not. {LONG}"}, TALK[1]]
+    assert marked(await answered(policy, chat(other), terms)) == [0]  # the one guess
     assert [marked(await asked(policy, one, terms)) for one in crowd] == [[]] * 5  # for show
     steps = [await sent(policy, one, terms) for one in crowd]
     assert [marked(step) for step in steps] == [[], [0], [0], [0], [0]]

@@ -20,6 +20,15 @@ def found(*lines, now=NOW):
         ("Now: 2026-11-20T01:00:10.123+01:00 (Oslo)", 1),
         ("now=1795132800", 1),
         ("now 1795132800123", 1),
+        ("Today is Friday, 20 November 2026, 00:01 o'clock.", 3),
+        ("The date and time is November 20, 2026 at 12:00:10 AM UTC.", 5),
+        ("It is Fri Nov 20 00:00:09 2026", 3),
+        ("Date: Fri, 20 Nov 2026 01:00:10 +0100", 2),
+        ("It is 2026-11-19 21:33 UTC-02:30", 2),
+        ("11/20/2026, 12:00 a.m.", 0),
+        ("Stand: 20.11.2026 00:00 Uhr", 1),
+        ("Local time 2026-11-19 19:00:20", 2),  # in a zone that is not named
+        ("Up since 2020-01-01 10:07, now 2026-11-20 00:00", 6),
     ],
 )
 def test_a_line_that_tells_the_time_of_the_request_changes(line, head):
@@ -35,6 +44,10 @@ def test_a_line_that_tells_the_time_of_the_request_changes(line, head):
         "id 17951328001",
         "2026-13-40T00:00:10Z",
         "2026-11-20T00:20:10Z",
+        "Local time 2026-11-19 19:05:20",
+        "Flight at 00:00 on 21 November 2026 UTC",
+        "20 November 2026",
+        "99/99/2026 99:99",
         "",
     ],
 )

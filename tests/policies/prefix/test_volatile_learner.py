@@ -55,6 +55,30 @@ def test_a_line_that_begins_to_change_is_found_in_time():
     assert found[-1]
 
 
+def requests(learner, minutes, line, every=10):
+    """What is found while the line is asked with every so many seconds."""
+    for second in range(0, 60 * minutes, every):
+        lines = [*FIXED, line(second)]
+        found = learner.observe("s", lines, opening=second % 60 == 30, now=1e9 + second)
+    return found
+
+
+def test_a_time_that_many_requests_share_is_found():
+    lines = requests(Learner(1_000_000), 6, lambda s: f"It is 26 November, 9:{s // 60:02}")
+    assert lines == ((4, 5, 0),)
+
+
+def test_it_is_found_also_where_requests_overtake_each_other():
+    def line(second):
+        return f"at 12:{(1200 + second - 60 * (second % 60 == 10)) // 60}"
+
+    assert requests(Learner(1_000_000), 20, line)
+
+
+def test_what_changes_by_the_hour_stays():
+    assert requests(Learner(1_000_000), 600, lambda s: f"at {s // 3600:02}:00") == ()
+
+
 def test_memory_is_bounded():
     learner = Learner(50_000)
     for number in range(500):

@@ -177,6 +177,16 @@ async def test_an_edit_that_takes_a_prompt_below_the_minimum_is_refused():
     assert await Rig().refuses(one, one) == ""
 
 
+async def test_a_conversation_that_was_edited_below_the_minimum_goes_on_so_beyond_it():
+    rig = Rig()
+    first = asked(user("four" * 900))
+    await rig.send(first, rewritten(first, halved))
+    second = asked(user("four" * 900), assistant("yes"), user("four" * 300))
+    assert await rig.refuses(second, second) == DRIFT
+    assert await rig.refuses(second, rewritten(second, halved)) == ""
+    assert await Rig().refuses(second, rewritten(second, halved)) == SHRUNK
+
+
 @pytest.mark.parametrize(
     ("size", "terms"),
     [
