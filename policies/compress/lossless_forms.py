@@ -9,7 +9,7 @@ from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
 
-VERSION = 3  # of what a text may become: what an older one has sent is sent no more
+VERSION = 4  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at, and up to four times that
 _FEWEST = 8  # lines of a log that somebody pasted
 _STAMPED = 0.8  # of its lines have a time
