@@ -12,7 +12,10 @@ from itertools import pairwise
 
 _AMOUNT = re.compile(r"(?:\?|[0-9][0-9.,:]*\s?)[A-Za-z]{0,3}(?:/s\b)?")  # with its unit
 _SAID = re.compile(r"[^\W_]+")
-_SHARE = re.compile(r"([0-9]+)(?:\.[0-9]+)?\s?%|(?<![0-9/.])([0-9]+)[0-9.]*/[0-9.]+(?![0-9/.])")
+_SHARE = re.compile(
+    r"([0-9]{1,12})(?:\.[0-9]{1,12})?\s?%"
+    r"|(?<![0-9/.])([0-9]{1,12})[0-9.]{0,12}/[0-9.]{1,12}(?![0-9/.])"
+)
 _METER = re.compile(r"-:--|:[0-9]{2} +[0-9]:[0-9]{2}:|[A-Za-z]/s\b|\b(?:ETA|eta)\b")
 _FIRST = re.compile(r"[0-9]+")
 _SPINNER = 2  # characters that say nothing
@@ -30,10 +33,10 @@ def is_progress(pieces: Sequence[str]) -> bool:
     if not pairs:
         return True
     over = [piece for piece, _ in pairs]
-    if max(map(len, over)) > _WIDEST:
-        return False
     if len(pairs) == 1:  # written over once: only by what goes on with the same words
         over = list(pairs[0])
+    if max(map(len, over)) > _WIDEST:
+        return False
     if _still(over):
         return True
     said = _words(over[0])
