@@ -16,7 +16,7 @@ from policies.compress.json_writer import TooDeep, Writer
 
 _LIMIT = 1 << 20  # characters
 _LEFT_ALONE = 8  # limits
-_CLEAR = 0.93  # of the exact form's characters: below, tokens fall without being counted
+_CLEAR = 0.75  # of the exact form's characters: below, tokens fall without being counted
 _SPELLINGS = {
     Spelling(wide=True, slash=False): "#non-ASCII as \\u\n",
     Spelling(wide=False, slash=True): "#/ as \\/\n",
