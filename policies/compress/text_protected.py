@@ -12,6 +12,7 @@ _DIFF = re.compile(
     r"|[0-9]+(?:,[0-9]+)?[acd][0-9]+(?:,[0-9]+)?\n[<>] |--- [^\n]+\n\+\+\+ |Index: [^\n]+\n={60})"
 )
 _SIGNS = ("```", "~~~", "diff --git ", "@@", "*" * 15, "\n+++ ", "\n=====", "\n< ", "\n> ")
+_ESCAPED = ("\\n```", "\\n@@ -")  # in a line of JSON
 _SAMPLE = 100  # lines, from the start and from the middle
 _WIDEST = 200  # characters of a line that are looked at
 _ENOUGH = 3  # lines of code among the sample, and one of four
@@ -72,6 +73,8 @@ def is_code_or_diff(text: str, seen: str) -> bool:
 
 def _looks(text: str) -> bool:
     if any(sign in text for sign in _SIGNS) and (_FENCE.search(text) or _DIFF.search(text)):
+        return True
+    if any(sign in text for sign in _ESCAPED):
         return True
     half = len(text) // 2
     lines = text[: _SAMPLE * _WIDEST].split("\n", _SAMPLE)[:_SAMPLE]

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.compress.json_compact import decode, encode
 from policies.compress.json_exact import minified
@@ -179,3 +181,24 @@ def test_it_is_minified_where_the_shorter_notation_has_more_tokens():
     notation = encode(text, len)
     assert 0.75 * len(minified(text)) < len(notation) < 0.93 * len(minified(text))
     assert encode(text, lambda one: len(one) + 1000 * (one == notation)) == minified(text)
+
+
+LINES = st.sampled_from(
+    [
+        "```sh\ncurl https://example.org/api/v1/things\n```",
+        "@@ -1 +1 @@\n-open('https://example.org/api/v1/things')",
+        "import os\nimport sys",
+        "one line of https://example.org/api/v1/things",
+        "https://example.org/api/v1/things/7",
+    ]
+)
+
+
+@given(st.lists(st.fixed_dictionaries({"id": st.integers(0, 9), "a": LINES, "b": LINES})))
+def test_strings_of_several_lines_stand_as_they_are(rows):
+    for doc in (rows, {str(n): row for n, row in enumerate(rows)}):
+        text = json.dumps(doc, indent=1)
+        encoded = encode(text, len) or text
+        texts = {row[name] for row in rows for name in ("a", "b")}
+        assert all(json.dumps(each) in encoded for each in texts if "\n" in each)
+        assert decode(encoded) == minified(text)

@@ -137,6 +137,12 @@ def test_a_fence_in_a_list_or_a_quotation_is_one():
     assert not looks_like_code_or_diff(f"{LOG}      ~~~~^~~~\n{LOG}")
 
 
+def test_a_fence_or_a_diff_in_a_line_of_json_is_one():
+    assert looks_like_code_or_diff(LOG + '{"body": "so:\\n```\\nls\\n```"}\n')
+    assert looks_like_code_or_diff(LOG + '{"patch": "x\\n@@ -1 +1 @@\\n-a\\n+b"}\n')
+    assert not looks_like_code_or_diff(LOG + '{"log": "started\\n"}\n')
+
+
 def test_a_fence_anywhere_protects_the_whole_text():
     assert looks_like_code_or_diff(f"{LOG}\n```\n{LOG}```\n")
     assert looks_like_code_or_diff(f"{LOG}\n   ~~~sh\nls\n")
