@@ -55,7 +55,9 @@ def _erased(piece: str, then: str) -> bool:
 
 
 def _still(over: Sequence[str]) -> bool:
-    """Whether nothing but signs change: a wheel that turns, dots that become more."""
+    """Whether signs change, and nothing else: a wheel that turns, dots that become more."""
+    if all(piece == over[0] for piece in over):
+        return False
     said = _SAID.findall(over[0])
     if not said and max(map(len, over)) > _SPINNER:
         return False

@@ -43,6 +43,7 @@ def test_what_tells_how_far_it_has_come_is_progress(pieces):
         ["at 1 10:00:00", "at 2 10:00:01", "at 3 10:00:02"],
         ["+---+", "|   |", "+---+"],
         ["one line", "another"],
+        ["the same line", "the same line", "the same line"],
         ["10%", "and something else"],
         ["x" * 1000 + " 10%", "x" * 1000 + " 20%"],
     ],
