@@ -21,7 +21,7 @@ from policies.compress.select_passages import Split, delimited, paragraphs
 from policies.compress.select_question import around, of_result
 from policies.compress.select_rank import lexical
 
-VERSION = 1  # of what is chosen, all else being equal
+VERSION = 2  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
 # One of them is in the JSON of every text with delimited documents; longer is found faster.
 _DOCUMENTS = (b"<document", rb"\u003cdocument", b"Document [2]", rb"\n[2]")

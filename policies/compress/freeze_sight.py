@@ -13,7 +13,15 @@ import msgspec
 
 from policies.base.call import Call, Dialect
 from policies.base.ports import Count, Store, View
-from policies.compress.freeze_form import UNKNOWN, Form, Rules, joined, restored, stored
+from policies.compress.freeze_form import (
+    UNKNOWN,
+    Form,
+    Rules,
+    counted,
+    joined,
+    restored,
+    stored,
+)
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot, replaced
 from policies.compress.freeze_work import Task, Workshop
@@ -56,7 +64,8 @@ class Sent(NamedTuple):
     """What a message is sent as: `raw` is None where it stays.
 
     `results`: how many texts have another form; `before` and `after`: their tokens; `left_out`:
-    pieces. `disputed`: in another conversation it may be sent otherwise.
+    pieces. `disputed`: in another conversation it may be sent otherwise. `rough`: the tokens are
+    estimates and will be counted.
     """
 
     raw: bytes | None
@@ -65,15 +74,20 @@ class Sent(NamedTuple):
     after: int = 0
     left_out: int = 0
     disputed: bool = False
+    rough: bool = False
 
 
 DISPUTED = Sent(None, disputed=True)
 
 
 class Learnt(NamedTuple):
-    """Forms that are not in the store yet, or not for long any more, by their keys."""
+    """Forms that are not in the store yet, or not for long any more, by their keys.
+
+    `rough`: what counts the tokens of those whose are estimates, in a thread.
+    """
 
     forms: Mapping[bytes, Form]
+    rough: Mapping[bytes, Callable[[], Form]] = {}
 
 
 class _Read(NamedTuple):
@@ -145,10 +159,14 @@ class FirstSight:
             if not view.trial:
                 for key, one in fresh.items():
                     self._keep(call.tenant, key, one)
+        rough = {key: known[key] for key in texts if known[key].rough}
+        news |= rough
+        count = view.counter(call.model) if rough else len
+        exact = {key: partial(counted, texts[key].text, one, count) for key, one in rough.items()}
         size = sum(len(known[key].text or "") for key in texts)
         sent = await _apart(size, partial(_sent, found, known, here))
         sent += [DISPUTED] * (len(messages) - few)
-        return sent, Learnt(news) if news else None
+        return sent, Learnt(news, exact) if news else None
 
     def _read(self, call: Call, listed: Listing, messages: Iterable[Message]) -> list[_Read]:
         """The texts of messages that may change."""
@@ -224,6 +242,9 @@ class FirstSight:
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
+            if latest.rough and key in learnt.rough:
+                latest = joined(latest, await asyncio.to_thread(learnt.rough[key]))
+                self._keep(call.tenant, key, latest)
             await store.put(key, stored(latest), self._ttl, call.model)
 
     def close(self) -> None:
@@ -269,4 +290,5 @@ def _message(read: _Read, forms: Sequence[Form], here: bytes) -> Sent:
         sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
     )
     left_out = sum(one.left_out for _, one in chosen)
-    return Sent(new, len(chosen), before, after, left_out, disputed)
+    rough = any(one.rough for _, one in chosen)
+    return Sent(new, len(chosen), before, after, left_out, disputed, rough)

@@ -15,8 +15,8 @@ from policies.compress.json_reader import Reader
 from policies.compress.json_writer import TooDeep, Writer
 
 _LIMIT = 1 << 20  # characters
-_LEFT_ALONE = 4  # limits
-_CLEAR = 0.93  # of the exact form's characters: below, tokens fall without being counted
+_LEFT_ALONE = 8  # limits
+_CLEAR = 0.75  # of the exact form's characters: below, tokens fall without being counted
 _SPELLINGS = {
     Spelling(wide=True, slash=False): "#non-ASCII as \\u\n",
     Spelling(wide=False, slash=True): "#/ as \\/\n",
@@ -27,8 +27,8 @@ _SPELLINGS = {
 def encode(text: str, count: Callable[[str], int], limit: int = _LIMIT) -> str | None:
     """JSON text in fewer tokens; None when it is no JSON or nothing is gained.
 
-    `count` gives the tokens of a text. Texts of more than `limit` characters only lose their
-    white space, those of more than four times that are left alone. Deterministic if `count`
+    `count` gives the tokens of a text. Texts of more than `limit` characters besides white space
+    only lose that, those of more than eight times as many are left alone. Deterministic if `count`
     is. The compact notation has been decoded and compared before it is returned.
     """
     if text[:1] not in "{[" and text.lstrip()[:1] not in ("{", "["):
@@ -36,10 +36,12 @@ def encode(text: str, count: Callable[[str], int], limit: int = _LIMIT) -> str |
     if len(text) > _LEFT_ALONE * limit:
         return None
     found = exact(text) if len(text) <= limit else None
+    short = found.text if found else minified(text)
+    if short is not None and len(short) <= limit < len(text):
+        found = exact(short)
     compact = found and _compact(found, count)
     if compact:
         return compact
-    short = found.text if found else minified(text)
     return short if short is not None and len(short) < len(text) else None
 
 

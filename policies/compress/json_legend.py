@@ -3,7 +3,8 @@
     $1=https://example.org/users/ann
     {url:$1 html_url:$1/home}
 
-It works on text alone: the reader puts the named text wherever the name stands.
+It works on text alone: the reader puts the named text wherever the name stands. Strings of
+several lines are no place for names: they may hold code, a diff or a fenced block.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest
+
+from policies.compress.json_words import QUOTED
 
 _NAMES = "123456789abcdefghijklmnopqrstuvwxyz"
 _MARKS = "$^%"
@@ -26,6 +29,9 @@ _TIMES = 64  # how often a value is taken to recur at most
 _FINALISTS = 16  # texts that are counted
 _ENTRY = 3  # tokens of an entry beside its text: the mark, the name, `=` and the line end
 _USE = 2  # tokens of a mark and a name
+
+_quoted = re.compile(QUOTED)
+_COVERED = '"\0"'  # stands for a string of several lines; no text of the notation has it
 
 _entry = re.compile(rf"([{re.escape(_MARKS)}])([{_NAMES}])=([^\n]+)\n").match
 
@@ -42,8 +48,30 @@ def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
     whole = [(len(found), found) for found, seen in objects.items() if seen > 1]
     if whole:
         legend.name([found for _, found in nlargest(_FINALISTS, whole)])
+    legend.text, strings = _covered(legend.text)
     legend.name(_recurring(legend.text))
-    return legend.text
+    return _uncovered(legend.text, strings)
+
+
+def _covered(text: str) -> tuple[str, list[str]]:
+    """The text without its strings of several lines, and those in order."""
+    if "\\n" not in text:
+        return text, []
+    strings: list[str] = []
+
+    def cover(found: re.Match[str]) -> str:
+        if "\\n" not in found[0]:
+            return found[0]
+        strings.append(found[0])
+        return _COVERED
+
+    return _quoted.sub(cover, text), strings
+
+
+def _uncovered(text: str, strings: list[str]) -> str:
+    """The inverse of `_covered`, whatever was done between the strings."""
+    first, *rest = text.split(_COVERED)
+    return first + "".join([string + after for string, after in zip(strings, rest, strict=True)])
 
 
 def expand(text: str) -> str:

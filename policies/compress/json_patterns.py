@@ -30,7 +30,12 @@ class Pattern(NamedTuple):
 
 
 def pattern(column: Sequence[str], earlier: Mapping[str, Sequence[str]]) -> Pattern | None:
-    """The pattern that spares most of the column's text, or None when none does."""
+    """The pattern that spares most of the column's text, or None when none does.
+
+    Strings of several lines have none: they may hold code, a diff or a fenced block.
+    """
+    if any("\n" in text for text in column):
+        return None
     found = _referring(column, earlier) or shared(column)
     if found is None or quoted(found.text).count("\\"):
         return None
@@ -38,8 +43,13 @@ def pattern(column: Sequence[str], earlier: Mapping[str, Sequence[str]]) -> Patt
 
 
 def shared(column: Sequence[str]) -> Pattern | None:
-    """What all begin and end with, cut between words; None when it is little or they are short."""
+    """What all begin and end with, cut between words; None when it is little or they are short.
+
+    And where one has several lines, as in `pattern`.
+    """
     if len(column) < _ROWS or min(map(len, column)) < _WHOLE:
+        return None
+    if any("\n" in text for text in column):
         return None
     head, tail = _affixes(column)
     if (len(head) + len(tail)) * len(column) < _WORTH or _SIGNS & {*head, *tail}:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import msgspec
+
 from policies.base.ports import Count
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.freeze_samples import CLEAR, LONG, Samples
 from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
 
-VERSION = 3  # of what a text may become: what an older one has sent is sent no more
-LARGEST = 500_000  # characters; of longer texts only JSON is looked at, and up to four times that
+VERSION = 4  # of what a text may become: what an older one has sent is sent no more
+LARGEST = 500_000  # characters; of longer texts only JSON is looked at
+_NOTED = 300_000  # characters of JSON for the compact notation; up to eight times that: white space
 _FEWEST = 8  # lines of a log that somebody pasted
 _STAMPED = 0.8  # of its lines have a time
 
@@ -19,19 +25,27 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     """The form of a text. A function of its arguments alone, as long as `count` is one.
 
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
-    read back and compared; where anything fails, the text stays.
+    read back and compared; where anything fails, the text stays. Of long texts, `count` is asked
+    for samples; where these leave a doubt, for the whole.
     """
+    some = Samples(count)
 
+    @cache
     def make() -> Short | None:
-        short = _shorter(text, count, pasted=pasted)
+        short = _shorter(text, some, pasted=pasted)
         return None if short is None else Short(short)
 
+    if len(text) > LONG:
+        clear = rules._replace(min_gain=1 - (1 - rules.min_gain) * (1 - CLEAR))
+        found = shortened(text, some, clear, make)
+        if found.text is not None:
+            return msgspec.structs.replace(found, rough=True)
     return shortened(text, count, rules, make)
 
 
 def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
     """JSON as `json_compact` writes it, all else as `text_choice` does."""
-    compact = json_compact.encode(text, count, LARGEST)
+    compact = json_compact.encode(text, count, _NOTED)
     if compact is not None:
         return compact
     if len(text) > LARGEST or (text.lstrip()[:1] in ("{", "[") and minified(text) is not None):

@@ -10,24 +10,37 @@ import re
 _FRAME = re.compile(
     r"""(?mx)^[ \t>]*(?:
         Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
-      | goroutine\ [0-9]
+      | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
+      | Failed\b | Killed$
     )"""
 )
 # What the pattern below cannot match without, in lower case: most texts have none of it.
 _SIGNS = (
-    *("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg", "err!"),
+    *("err", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg", "***", "killed"),
     *("exception", "fault", "warning", "stack trace", "stacktrace", "backtrace", "exit", "code"),
     *("http", "denied", "connection", "no such", "not found", "dumped", "memory", "timed out"),
-    "unhandled",
+    *("unhandled", "enoent", "eacces", "eperm", "econn", "etimedout", "undefined", "not ok"),
+    *("rc=", "rc =", "rc:", "status", "returned", "curl: (", " bad ", "unauthorized"),
+    *("forbidden", "unavailable", "too many", "gateway", "internal server"),
 )
 _TROUBLE = re.compile(
-    r"""(?x)
+    r"""(?mx)
     \b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
   | (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
   | (?i:\b(?:error|fatal|exception|failure|panic|warning)s?\ ?:|\berr!)
   | (?i:stack\ ?trace|\bbacktrace\b|\bpanicked\ at\b)
   | (?i:\bexit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])
-  | (?i:\b(?:return(?:ed)?|error|status)\ ?code\ ?[:=]?\ ?-?[0-9])
+  | (?i:\b(?:(?:return(?:ed)?|error|status|exit|with)[ _]?code)["']?\ ?[:=]?\ ?-?[0-9])
+  | (?i:\brc\ ?[:=]\ ?-?[0-9])
+  | (?i:\breturned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))
+  | [a-z](?:Error|Exception)\b | \bERR_[A-Z] | (?i:\berrno\ -?[0-9])
+  | \bE(?:NOENT|ACCES|PERM|CONN[A-Z]+|TIMEDOUT)\b
+  | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b) | ["']errors?["']\ ?:
+  | (?i:\blevel["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
+  | \*\*\*\ \[ | \bOOMKilled\b | \bnot\ ok\ [0-9] | \bundefined\ (?:reference|symbol)
+  | (?i:\bstatus["']?[ :=]\ ?[45][0-9]{2}\b) | \bcurl:\ \(
+  | \b(?:4[0-9]{2}|5[0-9]{2})\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
+      |Service\ Unavailable|Gateway\ Time|Too\ Many)
   | \bHTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2}\b
   | (?i:permission\ denied|access\ denied|connection\ (?:refused|reset)|no\ such\ file
       |command\ not\ found|segmentation\ fault|core\ dumped|out\ of\ memory|timed\ out

@@ -15,7 +15,8 @@ _BORDERS = (", ", ",", "; ", " ", "}", "]")
 _TOLD = re.compile(
     r"(?:error|exception|fail(?:ed|ure)|fatal|panic|traceback|denied|refused|forbidden"
     r"|time(?:d ?| )?out|abort(?:ed|ing)|segfault|segmentation fault|critical|not found|cannot"
-    r"|unable to|unhandled|killed|out of memory|core dumped|err!)"
+    r"|unable to|could not|unhandled|killed|out of memory|core dumped|err!|no such file|not ok"
+    r"|undefined reference|undefined symbol)"
     r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
     r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
     r"|return[ _]?code|status[ _]code|non-?zero"
@@ -28,7 +29,19 @@ _SIGNS = (
     *("error", "exception", "failed", "failure", "fatal", "panic", "traceback", "denied"),
     *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
     *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
-    *("unable to", "unhandled", "killed", "out of memory", "core dumped", "err!", "exit"),
+    *(
+        "no such file",
+        "not ok",
+        "could not",
+        "undefined ",
+        "unable to",
+        "unhandled",
+        "killed",
+        "out of memory",
+        "core dumped",
+        "err!",
+        "exit",
+    ),
     *("return code", "return_code", "returncode", "status code", "status_code", "nonzero"),
     *("non-zero", " at ", "\tat ", 'file "'),
 )

@@ -2,8 +2,8 @@
 
 `screen` is that form, and the only stage that is not exactly invertible; all others are,
 relative to it. It says what an endless terminal shows in the end: colours and titles are
-gone, carriage returns, backspaces and cursor movements have overwritten what they overwrite,
-blanks at line ends are gone, and two or more blank lines in a row are one. A line end of
+gone, progress, backspaces and cursor movements have overwritten what they overwrite, blanks
+at line ends are gone, and two or more blank lines in a row are one. A line end of
 CRLF stays one. `screen(screen(x)) == screen(x)`.
 """
 

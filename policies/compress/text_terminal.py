@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from policies.compress.text_progress import is_progress
+
 VERTICAL = re.compile(r"\x1b\[[0-9:;<=>?]*[ABEFJ]")
 
 _MOVE = re.compile(r"\x1b\[([0-9:;<=>?]*)([A-GJK])|(\r?\n)|[\r\x08]")
@@ -16,15 +18,22 @@ _EMPTIEST = 8  # characters of blanks that movements may leave, for each of the 
 
 
 def over_row(line: str) -> str:
-    """What a row shows in the end; `line` has no line feed, and no movement to other rows."""
+    """What a row shows in the end; `line` has no line feed, and no movement to other rows.
+
+    Carriage returns alone may be the ends of lines: without progress they stay.
+    """
     if "\x1b" in line or "\x08" in line:
         return over_rows(line)
     if "\r" not in line:
         return line
+    line = line.rstrip(" \t\r")
+    pieces = line.split("\r")
+    if not is_progress(pieces):
+        return line
     # The last piece is seen whole, of those before it what stands out beyond.
     seen: list[str] = []
     width = 0
-    for piece in reversed(line.split("\r")):
+    for piece in reversed(pieces):
         if len(piece) > width:
             seen.append(piece[width:])
             width = len(piece)

@@ -7,7 +7,10 @@ from policies.compress.select_pins import _SIGNS, _TROUBLE, factual, names, trou
 SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace STACK TRACE backtrace
     panicked exit exited with code status 1 return returned HTTP/1.1 503 ACCESS denied connection
     reset no such file command not found core dumped out of memory timed syntax assertion failed
-    unhandled"""
+    unhandled AssertionError ERR_X errno 3 rc:1 ENOENT ECONNRESET ETIMEDOUT EPERM EACCES error[ TS1
+    "error" level=err level=alert *** [ OOMKilled not ok undefined reference symbol curl: ( rc=1
+    with code status 503 404 Not Found 500 Internal Server 502 Bad Forbidden Unauthorized Gateway
+    Timeout Too Many non-zero Killed"""
 PARTS = SAID.split()
 PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
 
@@ -37,6 +40,32 @@ PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
         "open x: no such file or directory",
         "Segmentation fault (core dumped)",
         "1 test FAILED",
+        "E: Unable to locate package x",
+        "E   assert 1 == 2",
+        "AssertionError",
+        "net::ERR_CONNECTION_REFUSED",
+        "connect ECONNREFUSED 10.0.0.7:80",
+        "ENOENT, open 'x'",
+        "main.o: undefined reference to `foo'",
+        "make: *** [all] stopped",
+        "error TS2322: Type 'x' is not assignable",
+        "src/a.rs:1:2: error[E0382] borrow of moved value",
+        "[Errno 13] x",
+        "not ok 3 - adds",
+        '"errors": ["x"]',
+        'time=1 level=error msg="x"',
+        "E0102 10:00:00.1 1 a.go:1] boom",
+        "curl: (7) no route",
+        "rc=1",
+        "the hook returned 1",
+        "Process finished with code 1",
+        "answered with status 503",
+        "404 Not Found",
+        "429 Too Many Requests",
+        "OOMKilled",
+        "Killed",
+        "✗ adds",
+        "Failed to start unit",
     ],
 )
 def test_errors_exit_codes_and_stack_frames_are_trouble(text):

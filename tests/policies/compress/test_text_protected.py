@@ -28,6 +28,76 @@ app.get('/', (req, res) => {
   res.send('hello');
 });
 """
+SCRIPTS = {
+    "make": """\
+# build all
+.PHONY: all
+CC := gcc
+all: main.o
+\t$(CC) -o main main.o
+""",
+    "cmake": """\
+set(NAME
+  one two)
+foreach(each ${NAME})
+  message(STATUS "x")
+endforeach()
+""",
+    "shell": """\
+#!/bin/sh
+set -e
+for each in "$@"
+do
+    ls ${each}
+done
+""",
+    "sql": """\
+CREATE OPERATOR CLASS int4_ops
+DEFAULT FOR TYPE int4 USING gin
+AS
+    OPERATOR        1       <,
+    FUNCTION        1       btint4cmp(int4,int4),
+STORAGE int4;
+""",
+    "html": """\
+<!doctype html>
+<html>
+<body>
+  <p class="x">hello</p>
+</body>
+</html>
+""",
+    "batch": """\
+@echo off
+if "%1" == "help" (
+\techo.Please use make
+\tgoto end
+)
+""",
+    "docker": """\
+FROM debian:12
+RUN apt-get update
+COPY . /app
+CMD ["run"]
+""",
+    "vim": """\
+hi clear
+syn match One "x"
+hi def link One Two
+""",
+    "fortran": """\
+subroutine foo(x)
+  implicit none
+  integer, intent(in) :: x
+end subroutine foo
+""",
+    "grep": """\
+src/a.py:1:import os
+src/a.py:2:from pathlib import Path
+src/b.py:10:import sys
+src/b.py:11:    return os
+""",
+}
 LOG = """\
 2026-01-31 10:00:59 status installed libc6:amd64 2.36-9
 2026-01-31 10:00:59 configure man-db:amd64 2.11.2-2 <none>
@@ -51,6 +121,28 @@ def test_diffs_and_other_languages_are_too(text):
     assert looks_like_code_or_diff(text)
 
 
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_and_markup_are_too(name):
+    assert looks_like_code_or_diff(SCRIPTS[name])
+
+
+def test_diffs_of_other_kinds_are_too():
+    assert looks_like_code_or_diff(f"{LOG}3,4c3\n< one\n< two\n---\n> three\n")
+    assert looks_like_code_or_diff(f"{LOG}@@@ -1,2 -1,2 +1,3 @@@\n  one\n++two\n")
+
+
+def test_a_fence_in_a_list_or_a_quotation_is_one():
+    assert looks_like_code_or_diff(f"{LOG}1. so:\n\n       ```\n       ls\n       ```\n")
+    assert looks_like_code_or_diff(f"{LOG}> ```\n> ls\n> ```\n")
+    assert not looks_like_code_or_diff(f"{LOG}      ~~~~^~~~\n{LOG}")
+
+
+def test_a_fence_or_a_diff_in_a_line_of_json_is_one():
+    assert looks_like_code_or_diff(LOG + '{"body": "so:\\n```\\nls\\n```"}\n')
+    assert looks_like_code_or_diff(LOG + '{"patch": "x\\n@@ -1 +1 @@\\n-a\\n+b"}\n')
+    assert not looks_like_code_or_diff(LOG + '{"log": "started\\n"}\n')
+
+
 def test_a_fence_anywhere_protects_the_whole_text():
     assert looks_like_code_or_diff(f"{LOG}\n```\n{LOG}```\n")
     assert looks_like_code_or_diff(f"{LOG}\n   ~~~sh\nls\n")
@@ -65,7 +157,24 @@ def test_logs_and_prose_are_not(text):
 
 
 @pytest.mark.parametrize(
-    "piece", ["(", "if ", " ", "a.", "=" * 7, "@x(", "}", "-", "1", "\n ", "---"]
+    "piece",
+    [
+        "(",
+        "if ",
+        " ",
+        "a.",
+        "=" * 7,
+        "@x(",
+        "}",
+        "-",
+        "1",
+        "\n ",
+        "---",
+        "a.b:",
+        "$(",
+        "\n1a1",
+        "> ",
+    ],
 )
 def test_no_repetition_confuses_it(piece):
     assert looks_like_code_or_diff(piece * 50_000) in (True, False)

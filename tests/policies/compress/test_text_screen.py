@@ -12,7 +12,7 @@ from policies.compress.text_screen import screen, shown
         ("\x1b]0;a title\x07text", "text"),
         ("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("10%\r20%\r100%\ndone", "100%\ndone"),
-        ("longer line\rshort", "shortr line"),
+        ("at 5 %......\rat 10 %\rend", "end10 %....."),
         ("longer line\r\x1b[Kshort", "short"),
         ("longer line\x1b[2K\rshort", "short"),
         ("spinner |\x08/\x08-\x08 done", "spinner  done"),

@@ -3,12 +3,12 @@ from policies.compress.text_terminal import over_row, over_rows
 
 
 def test_what_stands_out_beyond_the_last_piece_is_still_seen():
-    assert over_row("abcdef\rxyz\r12") == "12zdef"
-    assert over_row("abcdef\rxyz\r12345") == "12345f"
+    assert over_row("at 5 %......\rat 10 %\r12") == "12 10 %....."
+    assert over_row("at 5%\rat 10 %\r12345") == "12345 %"
 
 
 def test_a_row_of_many_returns_costs_its_length_once():
-    assert over_row("\r".join(["x" * 50] * 20_000)) == "x" * 50
+    assert over_row("\r".join(["x" * 50 + "|", "x" * 50 + "-"] * 10_000)) == "x" * 50 + "-"
 
 
 def test_erasing_clears_to_the_end_to_the_start_or_all():
