@@ -198,5 +198,6 @@ def _inflated(wire: bytes, encoding: bytes, limit: int) -> Body:
     """The JSON text that `wire` carries."""
     raw = decode(((b"content-encoding", encoding),), wire, limit)
     if raw is None:
-        raise BadRequest("the request body is damaged, or over the limit when inflated")
+        why = "the request body is damaged, or over the limit when inflated"
+        raise BadRequest(why, param="content-encoding")
     return Body(raw, wire)
