@@ -29,7 +29,7 @@ from proxy.wire.complete import inspect
 
 _LINGER = 0.005  # seconds in which finished requests gather
 _SHARE = 0.02  # of the loop's time that may go into predictions
-_BURST = 0.1  # seconds of it that may be saved up
+_BURST = 0.02  # seconds of it that may be saved up
 _TOGETHER = 32  # requests written down in one turn of the loop: below a millisecond
 
 
