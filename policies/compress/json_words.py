@@ -20,7 +20,7 @@ _PLAIN = rf'[^{_UNSEEN}"\\{{}}\[\],]'
 _WITHIN = rf'[^{_UNSEEN}"\\{{}}\[\]]'
 # `{/sha}` may follow, as in URI templates: behind a bare character no object can begin.
 BARE = rf"{_PLAIN}+(?:\{{{_WITHIN}*\}}{_PLAIN}*)*"
-QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+QUOTED = r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"'
 KEY = rf'[^{_UNSEEN}"\\{{}}\[\],:=~<>*]+'
 
 _NUMERIC = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"

@@ -152,6 +152,7 @@ def test_broken_json_is_left_alone_or_restored(document, data):
                  ).map("".join),
     )
 )  # fmt: skip
+@example('"\n"')
 def test_foreign_text_is_refused_with_value_error_or_read_as_json(text):
     try:
         found = decode(text)
