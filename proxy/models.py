@@ -11,11 +11,11 @@ import msgspec
 
 from policies.base.call import Call
 from policies.base.ports import Backend
-from policies.base.reply import Reply
 from proxy.errors import ProxyError, UpstreamError
 from proxy.generation import Generation
 from proxy.send import Client, ClientGone, respond
 from proxy.unplanned import answered
+from proxy.wire.beginning import beginning
 from proxy.wire.encoding import decode
 
 _LIMIT = 16 * 1024 * 1024
@@ -64,7 +64,7 @@ async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
     try:
         reply = await backend.send(call)
         async with aclosing(reply.chunks):
-            body = reply.whole or await _read(reply)
+            body = reply.whole or await beginning(reply.chunks, _LIMIT)
     except ProxyError:
         return None
     text = decode(reply.headers, body, _LIMIT)
@@ -75,15 +75,3 @@ async def _list(backend: Backend, call: Call) -> list[dict[str, Any]] | None:
         return [model for model in models if isinstance(model["id"], str)]
     except (msgspec.MsgspecError, KeyError, TypeError):
         return None
-
-
-async def _read(reply: Reply) -> bytes:
-    """The body, or enough of it to tell that it is too long."""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in reply.chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _LIMIT:
-            break
-    return b"".join(parts)

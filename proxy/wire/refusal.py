@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies.base.reply import Chunks, Reply
+from proxy.wire.beginning import beginning
 from proxy.wire.encoding import decode
 
 _LONGEST = 64 * 1024  # bytes of an error that is read
@@ -15,14 +16,7 @@ async def said(reply: Reply) -> bytes:
     """
     if reply.whole is not None:
         return decode(reply.headers, reply.whole, _LONGEST) or b""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in reply.chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > _LONGEST:
-            break
-    body = b"".join(parts)
+    body = await beginning(reply.chunks, _LONGEST)
     reply.chunks = _Again(body, reply.chunks)
     return decode(reply.headers, body, _LONGEST) or b""
 
