@@ -13,6 +13,7 @@ _DIFF = re.compile(
 )
 _SIGNS = ("```", "~~~", "diff --git ", "@@", "*" * 15, "\n+++ ", "\n=====", "\n< ", "\n> ")
 _ESCAPED = ("\\n```", "\\n@@ -")  # in a line of JSON
+_JSON_LINE = re.compile(r'\s*[\[{]|[^\n{]*\{"')
 _SAMPLE = 100  # lines, from the start and from the middle
 _WIDEST = 200  # characters of a line that are looked at
 _ENOUGH = 3  # lines of code among the sample, and one of four
@@ -77,9 +78,9 @@ def _looks(text: str) -> bool:
     if any(sign in text for sign in _ESCAPED):
         return True
     half = len(text) // 2
-    lines = text[: _SAMPLE * _WIDEST].split("\n", _SAMPLE)[:_SAMPLE]
+    lines = _first(text[: _SAMPLE * _WIDEST])
     if len(text) > _SAMPLE * _WIDEST:
-        lines += text[half : half + _SAMPLE * _WIDEST].split("\n", _SAMPLE)[:_SAMPLE]
+        lines += _first(text[half : half + _SAMPLE * _WIDEST])
     lines = [line[:_WIDEST] for line in lines if line.lstrip() and not _REMARK.match(line)]
     starts = [number.end() if (number := _NUMBER.match(line)) else 0 for line in lines]
     sure, code = (
@@ -87,3 +88,10 @@ def _looks(text: str) -> bool:
         for pattern in (_SURE, _CODE)
     )
     return sure > 1 or (code >= _ENOUGH and code * 4 >= len(lines))
+
+
+def _first(text: str) -> list[str]:
+    """The first lines; of lines of JSON, those in its strings."""
+    if _JSON_LINE.match(text) and "\\n" in text:
+        text = text.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
+    return text.split("\n", _SAMPLE)[:_SAMPLE]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_a_fence_or_a_diff_in_a_line_of_json_is_one():
     assert looks_like_code_or_diff(LOG + '{"body": "so:\\n```\\nls\\n```"}\n')
     assert looks_like_code_or_diff(LOG + '{"patch": "x\\n@@ -1 +1 @@\\n-a\\n+b"}\n')
     assert not looks_like_code_or_diff(LOG + '{"log": "started\\n"}\n')
+
+
+def test_code_in_the_strings_of_lines_of_json_is_code():
+    source = "def f(x):\n    if x:\n\treturn g(x)\n\nclass A:\n    name = 'a'\n"
+    rows = [json.dumps({"id": n, "text": source}) for n in range(20)]
+    assert looks_like_code_or_diff("\n".join(rows))
+    assert looks_like_code_or_diff("\n".join(f"12:00:0{n % 9} {row}" for n, row in enumerate(rows)))
+    events = [json.dumps({"id": n, "message": f"request {n} ended\nok"}) for n in range(20)]
+    assert not looks_like_code_or_diff("\n".join(events))
 
 
 def test_a_fence_anywhere_protects_the_whole_text():
