@@ -186,10 +186,10 @@ class Exchange:
         await reply.chunks.aclose()
         engine, pipeline = self._lane.engine, self._lane.pipeline
         told = Outcome(reply.status, reply.backend, revoked=found.fields)
-        before = self._plan
+        before, self._reply = self._plan, None
         self._land()
         self._plan = await engine.plan(self._call, pipeline, frozenset({found.policy}))
-        reply = await self._depart()
+        reply = self._reply = await self._depart()
         if reply.status < 400:  # it was the field indeed
             await engine.revoke(before, pipeline, found.policy, told)
         return reply

@@ -15,9 +15,10 @@ if TYPE_CHECKING:  # a cycle: the connection asks here
 
 def sending(connection: Connection, request: Request) -> None:
     """From now on more of the request's body must come, if there is more."""
-    connection.came = request.came
-    due = connection.loop.time() + connection.head_timeout
-    connection.deadline = NEVER if request.complete else due
+    connection.deadline = NEVER
+    if not request.complete:
+        connection.came = request.came
+        connection.deadline = connection.loop.time() + connection.head_timeout
 
 
 def reading(connection: Connection) -> None:
