@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import tree  # noqa: F401 - which tree is measured
-from compression_costs import call, conversation
+from compression_costs import before, call, conversation
 from compression_sets import TAU, Count, rows, sets, system_logs
 
 from policies.base.body import Body
@@ -42,7 +42,7 @@ NOTHING = re.compile(r'(?i)error"?: ?(?:null|""|false|0)|\b(?:0|no) (?:errors|fa
 
 
 MOST = 0.2  # milliseconds of a turn
-TOOL = {"type": "function", "function": {"name": "look", "description": "d" * 400}}
+TOOLS = 20
 
 
 def main() -> int:
@@ -56,24 +56,26 @@ def main() -> int:
         }
         count = Tokens(Path(folder)).counter("gpt-4o")
         missed = table(found, count)
-        best = asyncio.run(turn(found[TAU], count))
+        tools = rows(options.data / "traces/tau_airline.jsonl.gz")[0]["tools"]
+        best = asyncio.run(turn(found[TAU], tools, count))
     print(f"100 KB, 60 messages, 20 tools, memoised: {best:.3f} ms (at most {MOST})")
     return int(missed or best > MOST)
 
 
-async def turn(texts: list[str], count: Count) -> float:
+async def turn(texts: list[str], tools: list[object], count: Count) -> float:
     """The shortest of many plans of a turn that goes on, in milliseconds."""
     raw = conversation(sorted(texts, key=len)[-20:])
-    raw = raw[:-1] + b', "tools": ' + json.dumps([TOOL] * 20).encode() + b"}"
+    raw = raw[:-1] + b', "tools": ' + json.dumps((tools * TOOLS)[:TOOLS]).encode() + b"}"
     policy = Stash(Stash.Settings(budget=60.0))
     store = Shelves(Clock(0.0)).bind("compress", "t")
     view = View(store, 0.0, counter=lambda _: count)
-    first = Body(raw)
+    first = Body(earlier := before(raw))
     first.digest(FORM)
     assert first.reading is not None
-    opening = next(first.reading.openings(raw))
+    opening = next(first.reading.openings(earlier))
     best = float("inf")
     for _ in range(400):
+        await policy.plan(call(Body(earlier)), view)
         body = Body(bytes(bytearray(raw)))
         body.read_on(opening)
         body.digest(FORM)

@@ -17,11 +17,11 @@ from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Message, has, listing, signs
+from policies.compress.freeze_places import Message, has, signs
+from policies.compress.freeze_turns import turn
 from policies.compress.history_epochs import Begun, Epochs, Group
 from policies.compress.history_stubs import VERSION, Stub, Stubs
 
-_INLINE = 1 << 20  # bytes of a request that is read on the event loop
 _AT_ONCE = 64 * 1024  # bytes of results that are read there
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
@@ -76,15 +76,11 @@ class History(Base):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where earlier results are left out; `instead` goes on as the turn before did."""
-        raw = call.body.raw
         wanted = self._signs[call.dialect]
-        if not has(raw, wanted):
+        if not has(call.body.raw, wanted):
             return Skip("no results of tools")
-        if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw, call.body.holds)
-        else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
-        groups = listed and self._epochs.groups(call, listed.holding(wanted), self.settings.keep)
+        here = await turn(call)
+        groups = here and self._epochs.groups(call, here.holding(wanted), self.settings.keep)
         if groups is None:
             return Skip("a shape to leave alone")
         if not groups:

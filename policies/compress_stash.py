@@ -24,7 +24,7 @@ from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.freeze_places import Message, Spot, signs, spots
 from policies.compress.freeze_sight import NEVER, Sent
 from policies.compress.stash_extract import extract
-from policies.compress.stash_offer import defined, offer, with_tool
+from policies.compress.stash_offer import definitions, offer, with_tool
 from policies.compress.stash_original import (
     Original,
     Terms,
@@ -76,6 +76,7 @@ class Stash(Frozen):
         super().__init__(settings, _Recipe(settings))
         page = settings.page * _CHARACTERS
         self._terms = Terms(settings.tool, settings.rounds, page, settings.ttl)
+        self._definitions = definitions(settings.tool)
         self._stored: Memo[tuple[str, int, int], float] = Memo(_REMEMBERED)  # until when
 
     def idle(self, call: Call, terms: Caching) -> str:  # noqa: ARG002 - the contract's
@@ -92,7 +93,7 @@ class Stash(Frozen):
         until = perf_counter() + self.settings.budget if offered.free else NEVER
         step = await self.look(call, view, until)
         shorter = step if isinstance(step, Edit) else None
-        definition = defined(call.dialect, self._terms.name)
+        definition = self._definitions[call.dialect]
         cost = -(-len(definition) // _CHARACTERS)
         shown = shorter.body.raw if shorter else raw
         body = Body(await _apart(len(shown), partial(with_tool, shown, definition)))
