@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from time import monotonic
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.ports import Backend
+from policies.base.prompt_memo import Memo
 from policies.base.reply import Reply
 from policies.base.spans import splice
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
@@ -46,6 +48,8 @@ _FORMS: dict[Dialect, Form] = {
 }
 _LARGEST = 64 * 1024**2  # bytes of a reply without its content encoding
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
+_UPSTREAMS = 1024  # that are known to refuse to tell the usage of a stream
+_MUTE = 3600.0  # seconds for which they are not asked: upstreams learn too
 _PLAIN, _STREAM = b"application/json", b"text/event-stream"
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"etag"})
 
@@ -68,6 +72,7 @@ class LocalTools:
         self._inner = inner
         self._bind = bind
         self._rounds = Rounds(bind)
+        self._mute: Memo[tuple[str, str], float] = Memo(_UPSTREAMS)  # until when, by tenant, model
 
     async def send(self, call: Call) -> Reply:
         """The reply to the last round; a stream begins with the first."""
@@ -84,12 +89,8 @@ class LocalTools:
         raws, chain = await self._rounds.told(call, tool, prompt.raws, own)
         if raws != prompt.raws:
             call = with_body(call, prompt.body(raws))
-        call, told = uncompressed(call), tells_usage(call)
-        asking = call if told else asking_usage(call)
-        reply = await self._inner.send(asking)
-        if not told and reply.status in (400, 422) and await names_options(reply):
-            await reply.chunks.aclose()
-            asking, reply = call, await self._inner.send(call)
+        told = tells_usage(call)
+        asking, reply = await self._first(uncompressed(call), told=told)
         if reply.status != 200:
             return reply
         talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
@@ -98,6 +99,24 @@ class LocalTools:
             chunks = self._stream(talk, form.relay(tool.name, usage=told), reply)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
         return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
+
+    async def _first(self, call: Call, *, told: bool) -> tuple[Call, Reply]:
+        """What is sent first, and the reply: asking for the usage, where the upstream takes that.
+
+        Whoever has refused it is not asked again for a while.
+        """
+        name = (call.tenant, call.model)
+        if told or (self._mute.get(name) or 0.0) > monotonic():
+            return call, await self._inner.send(call)
+        asking = asking_usage(call)
+        reply = await self._inner.send(asking)
+        if reply.status not in (400, 422) or not await names_options(reply):
+            return asking, reply
+        await reply.chunks.aclose()
+        reply = await self._inner.send(call)
+        if reply.status < 400:
+            self._mute.put(name, monotonic() + _MUTE)
+        return call, reply
 
     async def _paid(self, call: Call) -> Call:
         """With what the provider is owed after the reply that the call names, tool or no tool."""
@@ -210,9 +229,11 @@ def _kind(reply: Reply) -> bytes:
 async def _held(reply: Reply) -> _Held:
     """A reply that is there whole, and what a plain one says."""
     body = reply.whole
-    if body is None:
-        body = b"".join([chunk async for chunk in reply.chunks])
-    await reply.chunks.aclose()
+    try:
+        if body is None:
+            body = b"".join([chunk async for chunk in reply.chunks])
+    finally:  # also where the client has gone
+        await reply.chunks.aclose()
     plain = decode(reply.headers, body, _LARGEST) if _kind(reply) == _PLAIN else None
     return _Held(_once(reply, body, reply.headers), None if plain is None else read(plain))
 
