@@ -18,7 +18,7 @@ from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.ports import Backend
 from policies.base.prompt_memo import Memo
-from policies.base.reply import Reply
+from policies.base.reply import Chunks, Reply
 from policies.base.spans import splice
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
 from proxy.backends.wrap.rounds_prompt import Prompt
@@ -96,7 +96,8 @@ class LocalTools:
         talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
         if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
             head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-            chunks = self._stream(talk, form.relay(tool.name, usage=told), reply)
+            rounds = self._stream(talk, form.relay(tool.name, usage=told), reply)
+            chunks = _Stream(rounds, reply.chunks)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
         return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
 
@@ -205,6 +206,25 @@ class LocalTools:
     async def aclose(self) -> None:
         """Close what it wraps."""
         await self._inner.aclose()
+
+
+class _Stream:
+    """The chunks of all rounds; the first one's are closed also if none of them was asked for."""
+
+    def __init__(self, rounds: AsyncGenerator[bytes], first: Chunks) -> None:
+        self._rounds = rounds
+        self._first = first
+
+    def __aiter__(self) -> _Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._rounds)
+
+    async def aclose(self) -> None:
+        """Give up the round at hand, and with it the reply."""
+        await self._rounds.aclose()
+        await self._first.aclose()
 
 
 def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:

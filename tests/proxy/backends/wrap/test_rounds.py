@@ -144,6 +144,14 @@ async def test_who_refuses_stream_options_is_not_asked_again(monkeypatch):
     assert asked == [True, False, False, True, True, False, True]
 
 
+async def test_a_client_that_leaves_before_a_stream_is_read(kind):
+    body = Pieces()
+    tools, _ = wrapped(Reply(200, SSE, body, "a"))
+    reply = await tools.send(asking(kind, stream=True))
+    await reply.chunks.aclose()
+    assert body.closed
+
+
 async def cancelled(tools, one, inner, calls):
     """Hang up while the reply to the last of so many calls is read."""
     task = asyncio.create_task(tools.send(one))
