@@ -20,7 +20,7 @@ from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, has, signs
 from policies.compress.freeze_turns import turn
 from policies.compress.history_epochs import Begun, Epochs, Group
-from policies.compress.history_stubs import VERSION, Stub, Stubs
+from policies.compress.history_stubs import VERSION, Asked, Stub, Stubs, asked
 
 _AT_ONCE = 64 * 1024  # bytes of results that are read there
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
@@ -31,13 +31,14 @@ _MARGIN = 1.1  # lifetimes are not kept to the second
 class _Memo(NamedTuple):
     """What `settle` is to do: note when a conversation was `seen`, and what epoch has `begun`.
 
-    `count` the tokens of what is `uncounted`, which has been put off.
+    `count` the tokens of what is `uncounted`, which has been put off; `asked`: whose stubs.
     """
 
     seen: bytes
     now: float
     begun: Begun | None
     count: Count
+    asked: Asked
     uncounted: Sequence[Message] = ()
 
 
@@ -86,7 +87,7 @@ class History(Base):
         if not groups:
             return Skip("few results")
         known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model))
+        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model), asked(call))
         going_on = await self._masked(call, groups[known - 1 : known], memo)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
@@ -108,11 +109,10 @@ class History(Base):
     async def _masked(self, call: Call, groups: Sequence[Group], memo: _Memo) -> Edit | Skip:
         """The request without the results of a group, if there is one."""
         messages = groups[0].messages if groups else ()
-        asked = (call.dialect, call.model, messages)
         if sum(len(message.raw) for message in messages) <= _AT_ONCE:
-            stubs = self._stubs.of(*asked)
+            stubs = self._stubs.of(memo.asked, messages)
         else:
-            stubs = await asyncio.to_thread(self._stubs.of, *asked)
+            stubs = await asyncio.to_thread(self._stubs.of, memo.asked, messages)
         return self._step(call, list(zip(messages, stubs, strict=True)), memo)
 
     def _step(self, call: Call, masked: Sequence[tuple[Message, Stub]], memo: _Memo) -> Edit | Skip:
@@ -143,8 +143,7 @@ class History(Base):
         if memo.begun is not None and isinstance(step, Edit) and outcome.status < 300:
             await self._epochs.begin(call, memo.begun, store)
         if memo.uncounted:
-            asked = (call.dialect, call.model, memo.uncounted, memo.count)
-            await asyncio.to_thread(self._stubs.count, *asked)
+            await asyncio.to_thread(self._stubs.count, memo.asked, memo.uncounted, memo.count)
 
 
 def _raw(call: Call, step: Edit | Skip) -> bytes:

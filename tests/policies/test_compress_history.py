@@ -1,7 +1,8 @@
 import json
+import re
 
 import pytest
-from backends import call
+from backends import call, replaced
 
 from policies.base.body import Body
 from policies.base.call import Dialect
@@ -10,7 +11,8 @@ from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
 from policies.compress.freeze_places import EXTRACT
-from policies.compress.stash_original import marker, name_of
+from policies.compress.stash_original import Original, marker, name_of
+from policies.compress.stash_original import Terms as ToolTerms
 from policies.compress_history import History
 
 STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
@@ -91,6 +93,38 @@ async def test_only_texts_of_old_results_change_and_their_tokens_are_counted():
     before = sum(-(-len(observed(n)) // 4) for n in (0, 2))
     assert (step.tokens_before, step.tokens_after) == (before, 2 * -(-len(STUB) // 4))
     assert step.why == f"2 results left out, {before - step.tokens_after} tokens fewer"
+
+
+def with_stash(messages, space="compress.stash", own=None):
+    """A call to which `compress.stash` has come before: its client has sent these messages."""
+    one = chat(messages)
+    local = Original(ToolTerms("read_original", 4, 80_000, 60.0), Dialect.CHAT, one.body.raw)
+    local.space = space
+    return replaced(one, local=local, came=chat(own or messages).body)
+
+
+async def test_what_is_left_out_can_be_read_by_the_tool_of_compress_stash():
+    one = with_stash(talk(6, short={1}))
+    told = [m["content"] for m in (await turn(history(), Shelf(), one)).body.json()["messages"]]
+    for number in (0, 2):
+        found = re.fullmatch(
+            r"\[the result of this earlier call is left out\. The original is intact and stored;"
+            r' to read it, call read_original with (\{"id": "[0-9a-f]{16}"\})\.\]',
+            told[2 + 2 * number],
+        )
+        assert await one.local.answer(found[1], Shelf()) == (observed(number), False)
+    assert told[4] == "ok"
+
+
+async def test_what_the_client_has_not_sent_so_or_another_tool_gives_cannot_be_read():
+    other = talk(6)
+    other[2]["content"] = "as it came, and since then another step has been there"
+    step = await turn(history(), Shelf(), with_stash(talk(6), own=other))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == STUB
+    assert "read_original" in told[1]
+    step = await turn(history(), Shelf(), with_stash(talk(6), space="another"))
+    assert masked(step) == [0, 1, 2]
 
 
 def extract(number):
