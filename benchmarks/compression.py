@@ -22,6 +22,7 @@ import tree  # noqa: F401 - which tree is measured
 from compression_costs import measured
 from compression_llmlingua import PROSE, Prose, ours
 from compression_peers import MODES, headroom, llmlingua
+from compression_recall import bars as recall_bars
 from compression_select import selection
 from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
 from overhead_process import BenchError
@@ -137,6 +138,8 @@ def main() -> int:
             bars = content_bars(found) + conversation_bars(data, folder, texts[TAU], count)
             chosen, answers = selection(data, count)
             bars += chosen
+            every = [text for payloads in texts.values() for text in payloads]
+            bars += recall_bars(every, data, count)
             if options.llmlingua:
                 bars += lossy(found, texts, Room(data, folder, count), options.llmlingua)
     except (BenchError, RuntimeError, OSError, subprocess.SubprocessError) as error:

@@ -148,13 +148,8 @@ class _Recipe:
 
     def __init__(self, settings: Stash.Settings) -> None:
         self.rules = Rules(settings.min_tokens, settings.min_gain)
-        self.version: tuple[object, ...] = (
-            "stash",
-            _VERSION,
-            settings.extract,
-            settings.names,
-            settings.tool,
-        )
+        kind = (settings.extract, settings.names, settings.tool)
+        self.version: tuple[object, ...] = ("stash", _VERSION, *kind)
         self._size = settings.extract * _CHARACTERS
         self._names = settings.names
         self._tool = settings.tool
