@@ -130,7 +130,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="compression-") as work:
             folder = Path(work)
-            count = Tokens(folder).counter("gpt-4o")
+            count = Tokens().counter("gpt-4o")
             count("")  # loads the vocabulary
             texts = sets(data, options.logs or system_logs())
             found = contents(texts, count, folder)

@@ -272,26 +272,6 @@ async def test_the_vocabulary_is_loaded_though_all_results_are_known(lossless):
     assert await asyncio.to_thread(loaded.wait, 10)
 
 
-async def test_what_samples_have_decided_is_counted_afterwards(lossless):
-    text = json.dumps([{"id": n, "state": "open"} for n in range(5000)], indent=4)
-    policy, shelf, one = lossless(), Shelf(), chat(result(text))
-
-    def counter(model):
-        return lambda text: len(text.split()) + 1000
-
-    first = await sent(policy, shelf, one, counter=counter)
-    again = await sent(policy, shelf, one, counter=counter)
-    other = await sent(lossless(), shelf, one, counter=counter)
-    assert first.body.raw == again.body.raw == other.body.raw
-    exact = tuple(map(counter(""), (text, contents(first)[1])))
-    assert first.tokens_before != exact[0]
-    assert (again.tokens_before, again.tokens_after) == exact
-    assert (other.tokens_before, other.tokens_after) == exact
-    gets = shelf.gets
-    third = await sent(policy, shelf, one, counter=uncounted)
-    assert (third.body.raw, shelf.gets) == (first.body.raw, gets)
-
-
 async def test_what_has_no_shorter_form_is_remembered_too(lossless):
     shelf = Shelf()
     prose = "The quick brown fox jumps over the lazy dog, and is not amused by it. " * 12
