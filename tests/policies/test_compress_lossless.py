@@ -267,7 +267,8 @@ async def test_the_word_tools_in_a_text_loads_nothing(lossless):
 
 async def test_a_policy_that_is_closed_loads_no_vocabulary(lossless, caplog):
     policy, counted = lossless(), []
-    step = await sent(policy, Shelf(), chat(), lambda _: counted.append)
+    one = call({"messages": [USER], "tools": []})
+    step = await sent(policy, Shelf(), one, lambda _: counted.append)
     assert isinstance(step, Skip)
     await policy.aclose()
     await asyncio.sleep(0.1)
