@@ -123,18 +123,16 @@ class Frozen(Base):
         found, fresh = self._known(scope, there, len(settled.messages))
         found = [*settled.found, *found]
         learnt: Learnt | None = None
-        lasting = True
         if fresh:
             listed, here = there.listed, conversation(there.listed)
             texts = [message for message, _ in fresh]
             made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
             for (message, key), sent in zip(fresh, made, strict=True):
-                lasting &= not sent.rough
-                if not view.trial and not sent.rough:
+                if not view.trial:
                     self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
-        if lasting and not view.trial:
+        if not view.trial:
             there.notes[self, scope] = _Settled(there.messages, found)
         return found, learnt
 
