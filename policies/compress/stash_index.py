@@ -10,7 +10,7 @@ _plain = re.compile(rf"[^{_STOPS}]+")
 _bare = rf"[^{_STOPS}\\]"
 _escaped = re.compile(rf"\\(?:u[0-9a-fA-F]{{4}}|[^/])|({_bare}+(?:\\/{_bare}*)*)")  # JSON's strings
 _place = re.compile(r"\w/|/\w|\w@\w")
-_valued = re.compile(rf"\d|\w_\w|[a-z][A-Z]|{_place.pattern}")
+_valued = re.compile(r"\d|\w_\w|[a-z][A-Z]")
 _piece = re.compile(r"\w+(?:[.:]\w+)*")
 _ENDS = ".:!?"
 _negation = re.compile(  # begins with a letter, since such patterns are much faster
@@ -51,13 +51,16 @@ def index(text: str, gaps: Sequence[Gap]) -> list[str]:
 def _values(words: list[str], seen: set[str]) -> Iterator[str]:
     """The values in words of which none has been `seen`."""
     for word in dict.fromkeys(words):
-        if word in seen or len(word) > _LONGEST or not _valued.search(word):
+        if word in seen or len(word) > _LONGEST:
             continue
-        if word.isalnum():
+        if word.isalpha():
+            if not word.islower() and _valued.search(word):
+                yield word
+        elif word.isalnum():
             yield word
-        elif _place.search(word):
+        elif ("/" in word or "@" in word) and _place.search(word):
             yield word.rstrip(_ENDS)
-        else:
+        elif _valued.search(word):
             yield from filter(_valued.search, _piece.findall(word))
 
 
