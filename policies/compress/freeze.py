@@ -37,11 +37,12 @@ class There(NamedTuple):
 class _Settled(NamedTuple):
     """What is known of `messages` will not change in this conversation: `found` are sent so."""
 
+    scope: _Key
     messages: Sequence[Message]
     found: Found
 
 
-_NOTHING = _Settled((), ())
+_NOTHING = _Settled((), (), ())
 
 
 class FreezeSettings(Strict):
@@ -133,13 +134,13 @@ class Frozen(Base):
                 if sent.raw is not None:
                     found.append((message, sent))
         if not view.trial:
-            there.notes[self, scope] = _Settled(there.messages, found)
+            there.notes[self] = _Settled(scope, there.messages, found)
         return found, learnt
 
     def _settled(self, there: There, scope: _Key) -> _Settled:
         """What the turn before has left, if it had the same messages."""
-        known = there.notes.get((self, scope))
-        if isinstance(known, _Settled):
+        known = there.notes.get(self)
+        if isinstance(known, _Settled) and known.scope == scope:
             begun = there.messages[: len(known.messages)]
             return known if begun == known.messages else _NOTHING
         return _NOTHING
