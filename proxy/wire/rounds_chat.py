@@ -85,7 +85,7 @@ class ChatRelay:
     """`Relay` of chunks."""
 
     def __init__(self, name: str, *, usage: bool) -> None:
-        self.own = False
+        self.own = self.over = False
         self.events: list[Event] = []
         self._name = name
         self._usage = usage
@@ -107,6 +107,7 @@ class ChatRelay:
         if doc is None or doc.get("error") is not None:
             if found[0].data == b"[DONE]":
                 self._tail.append((frame, {}))
+                self.over = True
                 return b""
             return frame
         if not dicts(doc.get("choices")):
@@ -197,7 +198,7 @@ class ChatRelay:
                     passed += encode(dump({**doc, "choices": [left], "usage": None}))
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
-        self._first, self.own = False, False
+        self._first = self.own = self.over = False
         self._places, self._open = {}, {}
         self._tail, self.events = [], []
         return passed

@@ -18,8 +18,9 @@ from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.ports import Backend
 from policies.base.prompt_memo import Memo
-from policies.base.reply import Chunks, Reply
+from policies.base.reply import Reply
 from policies.base.spans import splice
+from proxy.backends.wrap.rounds_chunks import RoundChunks, leave
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
 from proxy.backends.wrap.rounds_prompt import Prompt
 from proxy.backends.wrap.rounds_request import (
@@ -97,7 +98,7 @@ class LocalTools:
         if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
             head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
             rounds = self._stream(talk, form.relay(tool.name, usage=told), reply)
-            chunks = _Stream(rounds, reply.chunks)
+            chunks = RoundChunks(rounds, reply.chunks)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
         return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
 
@@ -178,18 +179,16 @@ class LocalTools:
         try:
             while True:
                 frames = Frames()
-                async for chunk in reply.chunks:
-                    passed = b"".join(map(relay.feed, frames.feed(chunk)))
-                    if passed:
-                        yield passed
-                await reply.chunks.aclose()
+                async for passed in _shown(relay, frames, reply):
+                    yield passed
+                if relay.own:
+                    await leave(reply.chunks)
                 doc = _doc(talk, relay)
                 held = None if doc is None else await self._next(talk, doc, stream=True)
                 if held is None:
-                    if talk.lost is not None and not talk.spoke():
-                        raise _fault(talk.lost)
-                    shown = None if doc is None else await talk.shown(relay.same())
-                    yield relay.end(shown, cut=talk.cut) + frames.rest
+                    yield await _ended(talk, relay, doc) + frames.rest
+                    async for chunk in reply.chunks:
+                        yield chunk
                     return
                 if passed := relay.again():
                     yield passed
@@ -208,23 +207,22 @@ class LocalTools:
         await self._inner.aclose()
 
 
-class _Stream:
-    """The chunks of all rounds; the first one's are closed also if none of them was asked for."""
+async def _shown(relay: Relay, frames: Frames, reply: Reply) -> AsyncGenerator[bytes]:
+    """What passes to the client of a round, up to its last event: some upstreams linger."""
+    async for chunk in reply.chunks:
+        passed = b"".join(map(relay.feed, frames.feed(chunk)))
+        if passed:
+            yield passed
+        if relay.over:
+            return
 
-    def __init__(self, rounds: AsyncGenerator[bytes], first: Chunks) -> None:
-        self._rounds = rounds
-        self._first = first
 
-    def __aiter__(self) -> _Stream:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._rounds)
-
-    async def aclose(self) -> None:
-        """Give up the round at hand, and with it the reply."""
-        await self._rounds.aclose()
-        await self._first.aclose()
+async def _ended(talk: Talk, relay: Relay, doc: dict[str, Any] | None) -> bytes:
+    """The end of the stream, after its last round."""
+    if talk.lost is not None and not talk.spoke():
+        raise _fault(talk.lost)
+    shown = None if doc is None else await talk.shown(relay.same())
+    return relay.end(shown, cut=talk.cut)
 
 
 def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:

@@ -144,6 +144,28 @@ async def test_who_refuses_stream_options_is_not_asked_again(monkeypatch):
     assert asked == [True, False, False, True, True, False, True]
 
 
+async def heard_of(reply, wanted):
+    heard = b""
+    while wanted not in heard:
+        heard += await asyncio.wait_for(anext(reply.chunks), 5)
+    return heard
+
+
+async def test_an_upstream_that_lingers_after_its_end_holds_nothing_up(kind):
+    ends = {"chat/completions": b"[DONE]", "messages": b"message_stop"}
+    for turns in ([Turn("So.")], [OWN, Turn("So.")]):
+        bodies = [Pieces() for _ in turns]
+        for number, (turn, body) in enumerate(zip(turns, bodies, strict=True), 1):
+            body.put(*frames(kind, turn, number))  # and no end of the body
+        tools, inner = wrapped(*(Reply(200, SSE, body, "a") for body in bodies))
+        reply = await tools.send(asking(kind, stream=True))
+        await heard_of(reply, ends.get(kind, b"response.completed"))
+        assert len(inner.calls) == len(turns)
+        bodies[-1].put(b": bye\n\n", None)
+        assert await read(reply) == b": bye\n\n"
+        assert all(body.closed for body in bodies)
+
+
 async def test_a_client_that_leaves_before_a_stream_is_read(kind):
     body = Pieces()
     tools, _ = wrapped(Reply(200, SSE, body, "a"))
