@@ -95,7 +95,7 @@ def content_bars(found: Found) -> list[Bar]:
 
 def conversation_bars(texts: dict[str, list[str]], room: Room) -> list[Bar]:
     """Cost, prefixes and the time of plans."""
-    costs, violations = measured(room.data, room.folder)
+    costs, violations = measured(room.data)
     grown = asyncio.run(growing(texts[TAU] + texts[HOOKS], room.count))
     known = asyncio.run(warm(texts[TAU], room.count))
     bars = [

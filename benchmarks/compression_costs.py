@@ -46,24 +46,24 @@ async def _pipelines(*, pasted: bool) -> list[Pipeline]:
     return [await pipeline_of(config.pipelines[name]) for name in ("without", "with")]
 
 
-async def costs(data: Path, work: Path) -> dict[str, float]:
+async def costs(data: Path) -> dict[str, float]:
     """Input cost with compression over that without, by model."""
     docs = rows(data / f"traces/{TAU}.jsonl.gz")
     found = {}
     for model in MODELS:
-        replayer = Replayer(model, Prices.load().of(model), work)
+        replayer = Replayer(model, Prices.load().of(model))
         both = await replayer.run(docs, await _pipelines(pasted=False))
         found[model] = both["with"].paid / both["without"].paid
     return found
 
 
-async def violations(data: Path, work: Path) -> int:
+async def violations(data: Path) -> int:
     """Turns that do not begin as the one before, over all traces, users' texts included."""
     total = 0
     for trace in TRACES:
         docs = rows(data / f"traces/{trace}.jsonl.gz")
         for model in MODELS:
-            replayer = Replayer(model, Prices.load().of(model), work)
+            replayer = Replayer(model, Prices.load().of(model))
             both = await replayer.run(docs, await _pipelines(pasted=True))
             total += both["with"].violations + both["with"].drifted
     return total
@@ -163,10 +163,10 @@ def call(body: Body) -> Call:
     )
 
 
-def measured(data: Path, work: Path) -> tuple[dict[str, float], int]:
+def measured(data: Path) -> tuple[dict[str, float], int]:
     """Costs and violations."""
 
     async def together() -> tuple[dict[str, float], int]:
-        return await costs(data, work), await violations(data, work)
+        return await costs(data), await violations(data)
 
     return asyncio.run(together())
