@@ -17,8 +17,8 @@ from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Message, has, listing, signs
-from policies.compress.history_epochs import Begun, Epochs, Group
+from policies.compress.freeze_places import Listing, Message, has, listing, signs
+from policies.compress.history_epochs import Begun, Epochs, Group, answered
 from policies.compress.history_stubs import VERSION, Stub, Stubs
 
 _INLINE = 1 << 20  # bytes of a request that is read on the event loop
@@ -84,7 +84,7 @@ class History(Base):
             listed = listing(call.dialect, raw, call.body.holds)
         else:
             listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
-        groups = listed and self._epochs.groups(call, listed.holding(wanted), self.settings.keep)
+        groups = listed and self._groups(call, listed, wanted)
         if groups is None:
             return Skip("a shape to leave alone")
         if not groups:
@@ -99,6 +99,15 @@ class History(Base):
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)
         return going_on
+
+    def _groups(
+        self, call: Call, listed: Listing, wanted: Sequence[bytes]
+    ) -> Sequence[Group] | None:
+        """What may be masked: nothing that the model has not read yet."""
+        results, keep = listed.holding(wanted), self.settings.keep
+        if len(results) < 2 * keep:
+            return ()
+        return self._epochs.groups(call, results, keep, answered(call.dialect, listed.raws))
 
     def _due(self, call: Call, view: View, seen: bytes) -> bool:
         """Whether the request is long, or its conversation so old that no cache has it."""

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from policies.base.call import Call
+import msgspec
+
+from policies.base.call import Call, Dialect
 from policies.base.ports import Reader, Store
 from policies.base.prompt import blocks
 from policies.compress.freeze_memory import Generations
@@ -41,12 +43,16 @@ class Epochs:
         self._ttl = ttl
         self._known: Generations[tuple[str, bytes], bool] = Generations(memory)
 
-    def groups(self, call: Call, messages: Sequence[Message], size: int) -> list[Group] | None:
+    def groups(
+        self, call: Call, messages: Sequence[Message], size: int, read: int
+    ) -> list[Group] | None:
         """What may be masked, in steps of `size` results, of which as many are left in full.
 
-        None where the shape of the prompt is not known.
+        Nothing behind the message `read`. None where the shape of the prompt is not known.
         """
         count = len(messages) // size - 1
+        while count > 0 and messages[count * size - 1].number > read:
+            count -= 1
         if count <= 0:
             return []
         chains = _chains(call)
@@ -82,6 +88,33 @@ class Epochs:
     def _key(self, call: Call, chain: bytes) -> bytes:
         named = b"\0".join((self._version, call.model.encode(errors="replace"), chain))
         return blake2b(named, digest_size=32).digest()
+
+
+class _Said(msgspec.Struct, gc=False):
+    """What tells whose a message is."""
+
+    role: str = ""
+    type: str = "message"
+
+
+_said = msgspec.json.Decoder(_Said).decode
+_MODELS = ("_call", "reasoning", "compaction")  # ends of the types of what models write
+
+
+def answered(dialect: Dialect, raws: Sequence[bytes]) -> int:
+    """The number of the last message by the model, -1 where there is none.
+
+    What follows it no model has read yet.
+    """
+    for number in range(len(raws) - 1, -1, -1):
+        try:
+            said = _said(raws[number])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        models = dialect is Dialect.RESPONSES and said.type.endswith(_MODELS)
+        if models or said.role == "assistant":
+            return number
+    return -1
 
 
 def _chains(call: Call) -> Mapping[int, bytes]:

@@ -188,9 +188,12 @@ async def test_what_stands_before_a_clients_mark_stays():
 
 
 def responses(count):
-    kind = {"type": "function_call_output", "call_id": "1"}
-    results = [kind | {"output": observed(number)} for number in range(count)]
-    return {"input": [{"role": "user", "content": "go"}, *results]}
+    said = [{"role": "user", "content": "go"}]
+    for number in range(count):
+        made = {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "1", "output": observed(number)}
+        said += [made, result]
+    return {"input": said}
 
 
 def anthropic(count):
@@ -212,6 +215,25 @@ async def test_other_dialects(dialect, doc):
     assert step.body.raw.decode().count(STUB) == 3
     assert observed(2) not in step.body.raw.decode()
     assert observed(3) in step.body.raw.decode()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES])
+async def test_results_that_the_model_has_not_read_yet_stay(dialect):
+    """An agent may call many tools at once, or send what a stored response has asked for."""
+    doc = {
+        Dialect.CHAT: {"messages": talk(6)},
+        Dialect.RESPONSES: responses(6),
+        Dialect.MESSAGES: anthropic(6),
+    }[dialect]
+    name = "input" if dialect is Dialect.RESPONSES else "messages"
+    results = [each for each in doc[name] if "observation" in json.dumps(each)]
+    doc[name] = [doc[name][0], doc[name][1], *results]  # all six of one turn
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    assert isinstance(await turn(history(), Shelf(), one), Skip)
+    doc[name].append(anthropic(1)["messages"][1])
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    step = await turn(history(), Shelf(), one)
+    assert step.body.raw.decode().count(STUB) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"messages":[{"role":"tool","tool_call_id":1}]}'])
