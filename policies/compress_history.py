@@ -89,12 +89,20 @@ class History(Base):
             return Skip("a shape to leave alone")
         if not groups:
             return Skip("few results")
-        known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model))
-        going_on = await self._masked(call, groups[known - 1 : known], memo)
+        known, before, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        memo = _Memo(groups[0].key, view.now, None, view.counter(call.model))
+        going_on: Edit | Skip = Skip("nothing is left out yet", memo)
+        for number in (before, known):
+            # What was sent without may have been another conversation that begins as this one:
+            # the engine knows how the turn before was sent, and goes on from that.
+            told = memo._replace(begun=begun if number == known else None)
+            step = await self._masked(call, groups[number - 1 : number], told)
+            if isinstance(step, Edit):
+                going_on = msgspec.structs.replace(step, instead=going_on, known=True)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
-        memo = memo._replace(begun=Begun(groups[-1].key))
+        masked = len(groups[known - 1].messages) if known else 0
+        memo = memo._replace(begun=Begun(groups[-1].key, masked))
         anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)

@@ -30,9 +30,13 @@ class Group(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An epoch that is to be stored, or stored again before it is forgotten."""
+    """An epoch that is to be stored, or stored again before it is forgotten.
+
+    `instead` of so many results that were masked before it.
+    """
 
     key: bytes
+    instead: int
 
 
 class Epochs:
@@ -41,7 +45,7 @@ class Epochs:
     def __init__(self, version: tuple[object, ...], memory: int, ttl: float) -> None:
         self._version = repr(version).encode()
         self._ttl = ttl
-        self._known: Generations[tuple[str, bytes], bool] = Generations(memory)
+        self._known: Generations[tuple[str, bytes], int] = Generations(memory)
 
     def groups(
         self, call: Call, messages: Sequence[Message], size: int, read: int
@@ -67,23 +71,28 @@ class Epochs:
 
     async def masked(
         self, call: Call, groups: Sequence[Group], store: Reader, now: float
-    ) -> tuple[int, Begun | None]:
-        """How many of the groups, the largest first, earlier turns were sent without."""
+    ) -> tuple[int, int, Begun | None]:
+        """How many of the groups, the largest first, earlier turns were sent without.
+
+        And how many before that.
+        """
         for at in range(len(groups) - 1, -1, -1):
             key = groups[at].key
-            if self._known.get((call.tenant, key)):
-                return at + 1, None
+            before = self._known.get((call.tenant, key))
+            if before is not None:
+                return at + 1, _number(groups, before), None
             entry = await store.get(key)
-            if entry is not None:
-                self._known.put((call.tenant, key), value=True, size=len(key))
+            if entry is not None and entry.value.isdigit():
+                before = int(entry.value)
+                self._known.put((call.tenant, key), before, len(key))
                 old = 0 < entry.expires < now + self._ttl / 2
-                return at + 1, Begun(key) if old else None
-        return 0, None
+                return at + 1, _number(groups, before), Begun(key, before) if old else None
+        return 0, 0, None
 
     async def begin(self, call: Call, begun: Begun, store: Store) -> None:
         """From now on the results up to there are masked."""
-        self._known.put((call.tenant, begun.key), value=True, size=len(begun.key))
-        await store.put(begun.key, b"masked", self._ttl, call.model)
+        self._known.put((call.tenant, begun.key), begun.instead, len(begun.key))
+        await store.put(begun.key, b"%d" % begun.instead, self._ttl, call.model)
 
     def _key(self, call: Call, chain: bytes) -> bytes:
         named = b"\0".join((self._version, call.model.encode(errors="replace"), chain))
@@ -115,6 +124,11 @@ def answered(dialect: Dialect, raws: Sequence[bytes]) -> int:
         if models or said.role == "assistant":
             return number
     return -1
+
+
+def _number(groups: Sequence[Group], results: int) -> int:
+    """Which group has so many results, counted from 1; 0 where none has."""
+    return next((at for at, one in enumerate(groups, 1) if len(one.messages) == results), 0)
 
 
 def _chains(call: Call) -> Mapping[int, bytes]:
