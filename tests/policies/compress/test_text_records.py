@@ -38,7 +38,9 @@ OUTPUTS = {
     "levels": each("WARNING: Location # is ignored: it is neither a file nor a folder.\n"),
     "server": each('INFO:     10.0.0.#:50000 - "GET /livez HTTP/1.1" 200 OK\n'),
     "pairs": each("ts=2026-03-01T04:00:00Z level=info msg=started id=#\n"),
-    "stacks": each("2026-03-01 04:00:00 job # failed\n  at run (job.js:#)\n  at start (job.js:1)\n"),
+    "stacks": each(
+        "2026-03-01 04:00:00 job # failed\n  at run (job.js:#)\n  at start (job.js:1)\n"
+    ),
     "commits": each("commit a#\nAuthor: A\nDate: Sun Mar # 04:00:00 2026\n\n    Change #\n"),
     "lines of json": each('{"id": #, "state": "open"}\n'),
 }
