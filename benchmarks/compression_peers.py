@@ -11,7 +11,7 @@ from pathlib import Path
 from compression_sets import Count, Result
 from overhead_process import BenchError
 
-from policies.base.tiktoken_files import TABLES, unpack
+from policies.compress.lingua_tables import TABLES, unpack
 
 HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parent / ".bench/headroom/bin/python"

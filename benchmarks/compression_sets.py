@@ -11,7 +11,6 @@ from typing import Any
 
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules
-from policies.compress.freeze_samples import Samples
 from policies.compress.json_exact import minified
 from policies.compress.lossless_forms import form
 from policies.compress.text_choice import choose, decode, normal
@@ -126,5 +125,5 @@ def comes_back(text: str, made: Form, count: Count) -> bool:
     exact = minified(text)
     if exact is not None:
         return json_compact.decode(made.text) == exact
-    chosen = choose(text, Samples(count))
+    chosen = choose(text, count)
     return chosen.text == made.text and decode(chosen) == normal(text)

@@ -24,7 +24,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.policy import Base
 from policies.base.ports import View
 from policies.base.step import Edit, Step
-from policies.base.tiktoken_files import TABLES, unpack
+from policies.compress.lingua_tables import TABLES, unpack
 from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Price
 from proxy.replay.encode import Encoder

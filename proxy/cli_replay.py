@@ -152,7 +152,7 @@ async def _compared(  # noqa: PLR0913, PLR0917 - what the command line says
         if model is None:
             _fail("the trace names no model: say which with --as MODEL", 2)
         price = Prices.load().of(model)
-        encode = Encoder(model, settings.data / "tiktoken")
+        encode = Encoder(model)
         pipelines = [await pipeline_of(settings.pipelines[name]) for name in names]
         setup = Setup(model, price, encode, pace, capacity)
         with _progress(sum(path.stat().st_size for path in traces)) as seen:

@@ -29,7 +29,7 @@ async def open_resources(config: Config) -> Resources:
     ledger = Ledger(
         config.data / "ledger.sqlite3", keep=config.ledger.keep, on_lost=metrics.ledger_dropped
     )
-    books = Books(ledger, metrics, Prices.load(), Tokens(config.data / "tiktoken"))
+    books = Books(ledger, metrics, Prices.load(), Tokens())
     return Resources(store, books)
 
 

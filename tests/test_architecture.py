@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STDLIB = sys.stdlib_module_names
-HEAVY = ("torch", "llmlingua", "onnxruntime", "redis", "fastapi", "tiktoken", "rich", "numpy")
+HEAVY = ("torch", "llmlingua", "onnxruntime", "redis", "fastapi", "toktok", "rich", "numpy")
 LONGEST_FILE = 300  # lines: below
 LONGEST_FUNCTION = 60
 

@@ -113,7 +113,7 @@ class Frozen(Base):
             texts = [message for message, _ in fresh]
             made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
             for (message, key), sent in zip(fresh, made, strict=True):
-                if not view.trial and not sent.rough:
+                if not view.trial:
                     self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))

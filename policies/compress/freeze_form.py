@@ -34,8 +34,7 @@ class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `late`: conversations in which the original has been sent and goes on being sent, since
     the form was not there in time. `known` is False as long as that is all there is to say.
-    `left_out` counts the pieces that a compressor leaves out, in units of its own. `rough`: the
-    tokens are estimates, by which the decision was clear.
+    `left_out` counts the pieces that a compressor leaves out, in units of its own.
     """
 
     text: str | None = None
@@ -44,7 +43,6 @@ class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     late: tuple[bytes, ...] = ()
     known: bool = True
     left_out: int = 0
-    rough: bool = False
 
     def missed(self, conversation: bytes) -> bool:
         """Whether the original goes in this conversation."""
@@ -77,16 +75,10 @@ def restored(value: bytes) -> Form:
 
 
 def joined(one: Form, other: Form) -> Form:
-    """What two workers know of one text; where they differ, who has counted, or the first."""
-    known = other if not one.known or (one.rough and other.known and not other.rough) else one
+    """What two workers know of one text; where they differ, the first."""
+    known = one if one.known else other
     late = tuple(sorted({*one.late, *other.late})[:_MOST])
     return msgspec.structs.replace(known, late=late)
-
-
-def counted(text: str, form: Form, count: Count) -> Form:
-    """The same with the tokens of both, as they are."""
-    before, after = count(text), count(form.text or "")
-    return msgspec.structs.replace(form, before=before, after=after, rough=False)
 
 
 def shortened(text: str, count: Count, rules: Rules, make: Callable[[], Short | None]) -> Form:

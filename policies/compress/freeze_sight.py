@@ -17,7 +17,6 @@ from policies.compress.freeze_form import (
     UNKNOWN,
     Form,
     Rules,
-    counted,
     joined,
     restored,
     stored,
@@ -28,6 +27,7 @@ from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
+_SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 NEVER = 0.0  # a time by which nothing new can have a form
 _encode = msgspec.msgpack.Encoder().encode
@@ -64,8 +64,7 @@ class Sent(NamedTuple):
     """What a message is sent as: `raw` is None where it stays.
 
     `results`: how many texts have another form; `before` and `after`: their tokens; `left_out`:
-    pieces. `disputed`: in another conversation it may be sent otherwise. `rough`: the tokens are
-    estimates and will be counted.
+    pieces. `disputed`: in another conversation it may be sent otherwise.
     """
 
     raw: bytes | None
@@ -74,20 +73,15 @@ class Sent(NamedTuple):
     after: int = 0
     left_out: int = 0
     disputed: bool = False
-    rough: bool = False
 
 
 DISPUTED = Sent(None, disputed=True)
 
 
 class Learnt(NamedTuple):
-    """Forms that are not in the store yet, or not for long any more, by their keys.
-
-    `rough`: what counts the tokens of those whose are estimates, in a thread.
-    """
+    """Forms that are not in the store yet, or not for long any more, by their keys."""
 
     forms: Mapping[bytes, Form]
-    rough: Mapping[bytes, Callable[[], Form]] = {}
 
 
 class _Read(NamedTuple):
@@ -113,9 +107,12 @@ class FirstSight:
         return model in self._prepared
 
     def prepare(self, model: str, count: Count) -> None:
-        """Have a vocabulary loaded: that takes longer than the first text may wait for it."""
+        """Have a vocabulary loaded: that takes longer than the first text may wait for it.
+
+        Soon: while it loads everything stands still, and the request at hand is to be sent first.
+        """
         self._note(model)
-        self._workshop.start(partial(count, ""))
+        self._workshop.start(_SENT, partial(count, ""))
 
     def _note(self, model: str) -> None:
         if len(self._prepared) >= _MODELS:
@@ -159,14 +156,10 @@ class FirstSight:
             if not view.trial:
                 for key, one in fresh.items():
                     self._keep(call.tenant, key, one)
-        rough = {key: known[key] for key in texts if known[key].rough}
-        news |= rough
-        count = view.counter(call.model) if rough else len
-        exact = {key: partial(counted, texts[key].text, one, count) for key, one in rough.items()}
         size = sum(len(known[key].text or "") for key in texts)
         sent = await _apart(size, partial(_sent, found, known, here))
         sent += [DISPUTED] * (len(messages) - few)
-        return sent, Learnt(news, exact) if news else None
+        return sent, Learnt(news) if news else None
 
     def _read(self, call: Call, listed: Listing, messages: Iterable[Message]) -> list[_Read]:
         """The texts of messages that may change."""
@@ -242,9 +235,6 @@ class FirstSight:
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
-            if latest.rough and key in learnt.rough:
-                latest = joined(latest, await asyncio.to_thread(learnt.rough[key]))
-                self._keep(call.tenant, key, latest)
             await store.put(key, stored(latest), self._ttl, call.model)
 
     def close(self) -> None:
@@ -290,5 +280,4 @@ def _message(read: _Read, forms: Sequence[Form], here: bytes) -> Sent:
         sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
     )
     left_out = sum(one.left_out for _, one in chosen)
-    rough = any(one.rough for _, one in chosen)
-    return Sent(new, len(chosen), before, after, left_out, disputed, rough)
+    return Sent(new, len(chosen), before, after, left_out, disputed)

@@ -45,6 +45,7 @@ class Workshop:
 
     def __init__(self, threads: int = 2) -> None:
         self._half = max(1, threads // 2)
+        self._closed = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="penstock-compress")
 
     async def made(
@@ -70,12 +71,14 @@ class Workshop:
                 running.add_done_callback(lambda _: late(_others(job.done, found)))
         return found
 
-    def start(self, work: Callable[[], object]) -> None:
-        """Do something that nobody waits for."""
-        self._threads.submit(work)
+    def start(self, seconds: float, work: Callable[[], object]) -> None:
+        """Do something that nobody waits for, after so many seconds."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds, lambda: self._closed or self._threads.submit(work))
 
     def close(self) -> None:
         """End the threads, each after the text at hand."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

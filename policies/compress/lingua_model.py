@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from policies.base.tiktoken_files import unpack
 from policies.compress.lingua_chunks import Chunk, Label, Word, by_rate, chunks, read
 from policies.compress.lingua_pipe import Shown, Start
+from policies.compress.lingua_tables import unpack
 
 # By `model_type` in config.json. llmlingua looks for one of the names in the model's path.
 FAMILIES = {"bert": "bert-base-multilingual-cased", "xlm-roberta": "xlm-roberta-large"}

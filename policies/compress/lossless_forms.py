@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import msgspec
-
 from policies.base.ports import Count
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, shortened
-from policies.compress.freeze_samples import CLEAR, LONG, Samples
 from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
@@ -25,21 +20,13 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     """The form of a text. A function of its arguments alone, as long as `count` is one.
 
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
-    read back and compared; where anything fails, the text stays. Of long texts, `count` is asked
-    for samples; where these leave a doubt, for the whole.
+    read back and compared; where anything fails, the text stays.
     """
-    some = Samples(count)
 
-    @cache
     def make() -> Short | None:
-        short = _shorter(text, some, pasted=pasted)
+        short = _shorter(text, count, pasted=pasted)
         return None if short is None else Short(short)
 
-    if len(text) > LONG:
-        clear = rules._replace(min_gain=1 - (1 - rules.min_gain) * (1 - CLEAR))
-        found = shortened(text, some, clear, make)
-        if found.text is not None:
-            return msgspec.structs.replace(found, rough=True)
     return shortened(text, count, rules, make)
 
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from hashlib import blake2b
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from proxy.simulation.tokens import WIDTH
-from proxy.token_pieces import pieces
 from proxy.tokens import encoding_name
-
-if TYPE_CHECKING:  # loading a vocabulary takes half a second
-    import tiktoken
+from proxy.vocabulary import Vocabulary
 
 _DIGEST = 64
 
@@ -22,12 +17,11 @@ _DIGEST = 64
 class Encoder:
     """Encodes for one model, and remembers what it has encoded, in `memory` bytes."""
 
-    def __init__(self, model: str, folder: Path, memory: int = 256 << 20) -> None:
+    def __init__(self, model: str, memory: int = 256 << 20) -> None:
         self._name = encoding_name(model)
-        self._folder = folder
         self._left = memory
         self._known: OrderedDict[str, bytes] = OrderedDict()
-        self._encoding: tiktoken.Encoding | None = None
+        self._vocabulary: Vocabulary | None = None  # half a second to load
         self._lock = Lock()  # policies count in threads of their own
 
     def __call__(self, text: str) -> bytes:
@@ -37,8 +31,7 @@ class Encoder:
             if found is not None:
                 self._known.move_to_end(text)
                 return found
-            encode = self._table().encode_ordinary
-            found = b"".join([array("I", encode(piece)).tobytes() for piece in pieces(text)])
+            found = array("I", self._table().encode(text)).tobytes()
             self._known[text] = found
             self._left -= len(text) + len(found)
             while self._left < 0:
@@ -46,12 +39,10 @@ class Encoder:
                 self._left += len(old) + len(tokens)
             return found
 
-    def _table(self) -> tiktoken.Encoding:
-        if self._encoding is None:
-            from proxy.tiktoken_tables import encoding  # noqa: PLC0415 - heavy, see above
-
-            self._encoding = encoding(self._name, self._folder)
-        return self._encoding
+    def _table(self) -> Vocabulary:
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary(self._name)
+        return self._vocabulary
 
 
 def blocks(grain: int, text: str) -> bytes:

@@ -245,8 +245,9 @@ async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
         )
         assert await asyncio.to_thread(loaded.wait, 10)
     assert counted == [("m", "", False)]
+    loaded.clear()
     await sent(policy, shelf, call({"model": "n", "messages": [USER], "tools": []}), counter)
-    policy._sight._workshop._threads.shutdown()
+    assert await asyncio.to_thread(loaded.wait, 10)
     assert [model for model, *_ in counted] == ["m", "n"]
 
 
@@ -264,32 +265,23 @@ async def test_the_word_tools_in_a_text_loads_nothing(lossless):
     assert policy.idle(one, CacheTerms()) == "nothing to shorten"
 
 
+async def test_a_policy_that_is_closed_loads_no_vocabulary(lossless, caplog):
+    policy, counted = lossless(), []
+    one = call({"messages": [USER], "tools": []})
+    step = await sent(policy, Shelf(), one, lambda _: counted.append)
+    assert isinstance(step, Skip)
+    await policy.aclose()
+    await asyncio.sleep(0.1)
+    assert counted == []
+    assert caplog.records == []
+
+
 async def test_the_vocabulary_is_loaded_though_all_results_are_known(lossless):
     shelf, loaded = Shelf(), threading.Event()
     await sent(lossless(), shelf, chat(result(table("a"))))
     step = await sent(lossless(), shelf, chat(result(table("a"))), lambda _: lambda _: loaded.set())
     assert isinstance(step, Edit)
     assert await asyncio.to_thread(loaded.wait, 10)
-
-
-async def test_what_samples_have_decided_is_counted_afterwards(lossless):
-    text = json.dumps([{"id": n, "state": "open"} for n in range(5000)], indent=4)
-    policy, shelf, one = lossless(), Shelf(), chat(result(text))
-
-    def counter(model):
-        return lambda text: len(text.split()) + 1000
-
-    first = await sent(policy, shelf, one, counter=counter)
-    again = await sent(policy, shelf, one, counter=counter)
-    other = await sent(lossless(), shelf, one, counter=counter)
-    assert first.body.raw == again.body.raw == other.body.raw
-    exact = tuple(map(counter(""), (text, contents(first)[1])))
-    assert first.tokens_before != exact[0]
-    assert (again.tokens_before, again.tokens_after) == exact
-    assert (other.tokens_before, other.tokens_after) == exact
-    gets = shelf.gets
-    third = await sent(policy, shelf, one, counter=uncounted)
-    assert (third.body.raw, shelf.gets) == (first.body.raw, gets)
 
 
 async def test_what_has_no_shorter_form_is_remembered_too(lossless):

@@ -238,7 +238,7 @@ def test_starting_the_command_loads_little():
     """Neither the server nor what draws tables is loaded for a command that needs none."""
     code = (
         "import sys, proxy.cli\n"
-        "heavy = {'rich', 'fastapi', 'uvicorn', 'redis', 'tiktoken', 'prometheus_client'}\n"
+        "heavy = {'rich', 'fastapi', 'uvicorn', 'redis', 'toktok', 'prometheus_client'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]

@@ -34,7 +34,7 @@ def built(tmp_path, monkeypatch):
 
     monkeypatch.setattr("policies.prefix_volatile.VolatileLines.setup", setup)
     ledger = Ledger(tmp_path / "ledger.sqlite3")
-    books = Books(ledger, Metrics(), Prices.load(), Tokens(tmp_path))
+    books = Books(ledger, Metrics(), Prices.load(), Tokens())
 
     def made(text):
         generation = Generation(loads(text, "f", {}), lambda *_: None, books, Monotone())

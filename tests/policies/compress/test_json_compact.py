@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from policies.compress.json_compact import decode, encode
 from policies.compress.json_exact import minified
-from proxy.tiktoken_tables import encoding
+from proxy.vocabulary import Vocabulary
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
-def count(tmp_path_factory):
-    table = encoding("o200k_base", tmp_path_factory.mktemp("tiktoken"))
-    return lambda text: len(table.encode_ordinary(text))
+def count():
+    return Vocabulary("o200k_base").count
 
 
 def rows(path):

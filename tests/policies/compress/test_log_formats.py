@@ -6,13 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from tempfile import gettempdir
 
 import pytest
 
 from policies.compress import log_codec
 from policies.compress.text_choice import choose, decode, normal
-from proxy.tiktoken_tables import encoding
+from proxy.vocabulary import Vocabulary
 
 WORDS = (
     *("cache", "order", "user", "invoice", "session", "worker", "queue", "shard", "replica"),
@@ -157,8 +156,7 @@ NAMES = (*FORMATS, "json")
 
 @pytest.fixture(scope="module")
 def count():
-    tokens = encoding("o200k_base", Path(gettempdir()) / "penstock-test-tiktoken")
-    return lambda text: len(tokens.encode_ordinary(text))
+    return Vocabulary("o200k_base").count
 
 
 @pytest.mark.parametrize("name", NAMES)

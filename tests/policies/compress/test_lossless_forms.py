@@ -7,8 +7,7 @@ import pytest
 
 from policies.compress import json_compact, text_choice
 from policies.compress import lossless_forms as forms
-from policies.compress.freeze_form import AS_IT_CAME, Rules, counted
-from policies.compress.freeze_samples import LONG
+from policies.compress.freeze_form import AS_IT_CAME, Rules
 from policies.compress.json_exact import minified
 from policies.compress.lossless_forms import form
 from policies.compress.text_choice import choose, decode, normal
@@ -100,33 +99,6 @@ def test_texts_that_are_too_long_are_left_alone(monkeypatch):
     assert made(LOG) == AS_IT_CAME
     assert made(ROWS).text is not None
     assert made(json.dumps([{"id": n} for n in range(90_000)], indent=20)) == AS_IT_CAME
-
-
-def test_of_long_texts_samples_are_counted_where_these_leave_no_doubt():
-    asked = []
-
-    def count(text):
-        asked.append(len(text))
-        return thirds(text)
-
-    text = json.dumps([{"id": n, "state": "open"} for n in range(5000)], indent=4)
-    assert len(text) > 4 * LONG
-    found = made(text, count=count)
-    assert found.rough
-    assert json_compact.decode(found.text) == minified(text)
-    assert max(asked) <= LONG
-    exact = counted(text, found, thirds)
-    assert (exact.before, exact.after, exact.rough) == (thirds(text), thirds(found.text), False)
-    assert exact.text == found.text
-
-
-def test_of_long_texts_the_whole_is_counted_in_doubt():
-    prose = " ".join(f"word{n}" for n in range(30_000))
-    text = json.dumps({"text": prose, "rows": list(range(9000))}, indent=1)
-    found = made(text, count=thirds)
-    assert found.text is not None
-    assert not found.rough
-    assert (found.before, found.after) == (thirds(text), thirds(found.text))
 
 
 def test_json_beyond_the_compact_notation_loses_its_white_space():
