@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from copy import copy
+from functools import partial
 
 import msgspec
 
@@ -68,10 +69,7 @@ class Engine:
         """
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
-
-        async def fold(back: int) -> _Folded:
-            return await self._fold(call, pipeline, without, holdout=holdout, back=back)
-
+        fold = partial(self._fold, call, pipeline, without, holdout)
         (rows, final, edited), watched, why = await self._cheapest(call, pipeline, fold)
         if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
@@ -89,9 +87,8 @@ class Engine:
         """
         found = await fold(0)
         anew = found if any(row.applied and changes_history(row.step) for row in found[0]) else None
-        back = 0
-        if anew is not None:
-            back, found = 1, await fold(1)
+        back = 0 if anew is None else 1
+        found = found if anew is None else await fold(back)
         watched, why = await self._watched(call, pipeline, found)
         while why == DRIFT and goes_back(found[0]):
             back += 1
@@ -121,7 +118,7 @@ class Engine:
     ) -> tuple[list[Row], Call]:
         """The same without the edits of what the model reads; cache marks are set anew."""
         gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
-        left, _, edited = await self._fold(call, pipeline, without | gone, holdout=holdout)
+        left, _, edited = await self._fold(call, pipeline, without | gone, holdout)
         kept = [
             _guarded(old) if old.policy in gone else new
             for old, new in zip(rows, left, strict=False)
@@ -133,7 +130,6 @@ class Engine:
         call: Call,
         pipeline: Pipeline,
         without: frozenset[str],
-        *,
         holdout: bool,
         back: int = 0,
     ) -> _Folded:

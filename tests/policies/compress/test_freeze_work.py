@@ -63,7 +63,8 @@ async def test_what_waits_for_a_thread_in_vain_holds_no_texts(workshop):
 
     busy = threading.Event()
     for _ in range(2):
-        workshop.start(busy.wait)
+        workshop.start(0.0, busy.wait)
+    await asyncio.sleep(0.01)
     text = Text()
     known = weakref.ref(text)
     found = await workshop.made([Task(b"1", text)], 0.01, lambda _: None)
