@@ -18,8 +18,8 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, has, signs
-from policies.compress.freeze_turns import turn
-from policies.compress.history_epochs import Begun, Epochs, Group
+from policies.compress.freeze_turns import Turn, turn
+from policies.compress.history_epochs import Begun, Epochs, Group, answered
 from policies.compress.history_stubs import VERSION, Asked, Stub, Stubs, asked
 
 _AT_ONCE = 64 * 1024  # bytes of results that are read there
@@ -81,21 +81,37 @@ class History(Base):
         if not has(call.body.raw, wanted):
             return Skip("no results of tools")
         here = await turn(call)
-        groups = here and self._epochs.groups(call, here.holding(wanted), self.settings.keep)
+        groups = here and self._groups(call, here, wanted)
         if groups is None:
             return Skip("a shape to leave alone")
         if not groups:
             return Skip("few results")
-        known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model), asked(call))
-        going_on = await self._masked(call, groups[known - 1 : known], memo)
+        known, before, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        memo = _Memo(groups[0].key, view.now, None, view.counter(call.model), asked(call))
+        going_on: Edit | Skip = Skip("nothing is left out yet", memo)
+        for number in (before, known):
+            # What was sent without may have been another conversation that begins as this one:
+            # the engine knows how the turn before was sent, and goes on from that.
+            told = memo._replace(begun=begun if number == known else None)
+            step = await self._masked(call, groups[number - 1 : number], told)
+            if isinstance(step, Edit):
+                going_on = msgspec.structs.replace(step, instead=going_on, known=True)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
-        memo = memo._replace(begun=Begun(groups[-1].key))
+        masked = len(groups[known - 1].messages) if known else 0
+        memo = memo._replace(begun=Begun(groups[-1].key, masked))
         anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)
         return going_on
+
+    def _groups(self, call: Call, here: Turn, wanted: Sequence[bytes]) -> Sequence[Group] | None:
+        """What may be masked: nothing that the model has not read yet."""
+        results, keep = here.holding(wanted), self.settings.keep
+        if len(results) < 2 * keep:
+            return ()
+        read = answered(call.dialect, here.listed.raws)
+        return self._epochs.groups(call, results, keep, read)
 
     def _due(self, call: Call, view: View, seen: bytes) -> bool:
         """Whether the request is long, or its conversation so old that no cache has it."""

@@ -150,11 +150,29 @@ async def test_a_new_epoch_says_how_the_conversation_goes_on_without_it():
     first = await turn(policy, shelf, chat(talk(6)))
     assert first.instead == Skip("nothing is left out yet", first.instead.memo)
     between = await turn(policy, shelf, chat(talk(8)))
-    assert (masked(between), between.instead) == ([0, 1, 2], None)
+    assert (masked(between), between.known) == ([0, 1, 2], True)
     second = await turn(policy, shelf, chat(talk(9)))
-    assert (len(masked(second)), masked(second.instead)) == (6, [0, 1, 2])
+    assert (len(masked(second)), masked(second.instead), second.known) == (6, [0, 1, 2], False)
     end = first.body.raw.index(b'"model"') if b'"model"' in first.body.raw[-40:] else -2
     assert between.body.raw.startswith(first.body.raw[:end])
+
+
+async def test_an_epoch_may_be_another_conversations_that_begins_as_this_one():
+    policy, shelf = history(), Shelf()
+    for count in (6, 9):
+        await turn(policy, shelf, chat(talk(count)))
+    step = await turn(history(), shelf, chat([*talk(9), {"role": "user", "content": "else"}]))
+    ways = [step, step.instead, step.instead.instead]
+    assert [len(masked(way)) if isinstance(way, Edit) else 0 for way in ways] == [6, 3, 0]
+    assert step.known
+    assert step.instead.known
+
+
+async def test_bytes_in_the_store_that_nobody_has_written_are_no_epoch():
+    policy, shelf = history(), Shelf()
+    await turn(policy, shelf, chat(talk(6)))
+    shelf.kept = {key: Entry(b"masked", NOW, NOW + 100, "m") for key in shelf.kept}
+    assert not (await turn(history(), shelf, chat(talk(6)))).known
 
 
 async def test_what_was_not_sent_is_no_epoch():
@@ -178,7 +196,7 @@ async def test_other_workers_and_restarts_leave_out_the_same():
     policy, shelf = history(), Shelf()
     first = await turn(policy, shelf, chat(talk(6)))
     again = await turn(history(), shelf, chat(talk(6)))
-    assert (again.body.raw, again.instead) == (first.body.raw, None)
+    assert (again.body.raw, again.known) == (first.body.raw, True)
     ahead = await turn(history(), shelf, chat(talk(9)))  # by another worker, and known to this one
     assert (await turn(policy, shelf, chat(talk(9)))).body.raw == ahead.body.raw
     other = History(History.Settings(keep=4, above=0))
@@ -222,9 +240,12 @@ async def test_what_stands_before_a_clients_mark_stays():
 
 
 def responses(count):
-    kind = {"type": "function_call_output", "call_id": "1"}
-    results = [kind | {"output": observed(number)} for number in range(count)]
-    return {"input": [{"role": "user", "content": "go"}, *results]}
+    said = [{"role": "user", "content": "go"}]
+    for number in range(count):
+        made = {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "1", "output": observed(number)}
+        said += [made, result]
+    return {"input": said}
 
 
 def anthropic(count):
@@ -246,6 +267,25 @@ async def test_other_dialects(dialect, doc):
     assert step.body.raw.decode().count(STUB) == 3
     assert observed(2) not in step.body.raw.decode()
     assert observed(3) in step.body.raw.decode()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES])
+async def test_results_that_the_model_has_not_read_yet_stay(dialect):
+    """An agent may call many tools at once, or send what a stored response has asked for."""
+    doc = {
+        Dialect.CHAT: {"messages": talk(6)},
+        Dialect.RESPONSES: responses(6),
+        Dialect.MESSAGES: anthropic(6),
+    }[dialect]
+    name = "input" if dialect is Dialect.RESPONSES else "messages"
+    results = [each for each in doc[name] if "observation" in json.dumps(each)]
+    doc[name] = [doc[name][0], doc[name][1], *results]  # all six of one turn
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    assert isinstance(await turn(history(), Shelf(), one), Skip)
+    doc[name].append(anthropic(1)["messages"][1])
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    step = await turn(history(), Shelf(), one)
+    assert step.body.raw.decode().count(STUB) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"messages":[{"role":"tool","tool_call_id":1}]}'])
