@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from policies.base.ports import Count
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, shortened
@@ -22,12 +24,13 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
+    once = cache(count)
 
     def make() -> Short | None:
-        short = _shorter(text, count, pasted=pasted)
+        short = _shorter(text, once, pasted=pasted)
         return None if short is None else Short(short)
 
-    return shortened(text, count, rules, make)
+    return shortened(text, once, rules, make)
 
 
 def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
