@@ -11,14 +11,11 @@ import msgspec
 
 Style = Literal["xml", "numbered"]
 
-_XML = re.compile(
-    r"<document(?:\s[^<>]*)?>(?P<inner>(?:(?!</?document\b).)*)</document>", re.DOTALL
-)
+_XML = re.compile(r"<document(?:\s[^<>]*)?>(?P<inner>(?:[^<]++|<(?!/?document\b))*+)</document>")
 # "Document [1] …" a line or paragraph each, or "[1] …" a paragraph each.
 _LABELLED = re.compile(
-    r"(?m)^(?:Document \[(?P<long>\d+)\](?P<after>(?:(?!\n\n|\nDocument \[).)+)"
-    r"|\[(?P<short>\d+)\](?P<rest>(?:(?!\n\n).)+))",
-    re.DOTALL,
+    r"(?m)^(?:Document \[(?P<long>\d+)\](?P<after>(?:[^\n]++|\n(?!\n|Document \[))++)"
+    r"|\[(?P<short>\d+)\](?P<rest>(?:[^\n]++|\n(?!\n))++))"
 )
 
 

@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from operator import eq, itemgetter
 from typing import NamedTuple
 
-from policies.compress.log_groups import GAP, PIECE, Group
+from policies.compress.log_groups import GAP, Group, pieces
 
 _ENOUGH = 12  # lines that earn a template of their own
 _DEPTH = 6  # of parts of parts
@@ -72,14 +72,14 @@ def _pieces(column: Column, shape: str) -> list[list[str]]:
     text = "\n".join(column)
     head, *between, tail = shape.split(GAP)
     if "" in between:
-        pieces = PIECE.findall(text)
+        found = pieces(text).findall(text)
     else:  # found faster by what stands between them
         text = text[len(head) : len(text) - len(tail)].replace(f"{tail}\n{head}", "\n")
         for signs in sorted(dict.fromkeys(between), key=len, reverse=True):
             text = text.replace(signs, "\n")
-        pieces = text.split("\n")
+        found = text.split("\n")
     width = len(between) + 1
-    return [pieces[piece::width] for piece in range(width)]
+    return [found[piece::width] for piece in range(width)]
 
 
 def _divided(literals: list[str], columns: list[Column]) -> tuple[list[str], list[Column]]:
@@ -93,8 +93,8 @@ def _divided(literals: list[str], columns: list[Column]) -> tuple[list[str], lis
             size = first.count("_")
             if all(value.count("_") == size for value in column):
                 between = "_"
-                pieces = "_".join(column).split("_")
-                split = [pieces[piece :: size + 1] for piece in range(size + 1)]
+                found = "_".join(column).split("_")
+                split = [found[part :: size + 1] for part in range(size + 1)]
         parts += split
         texts += [between] * (len(split) - 1) + [after]
     return texts, parts

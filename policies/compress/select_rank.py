@@ -33,7 +33,9 @@ class _Read(NamedTuple):
 def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
     """BM25 with titles counted more, and more for terms side by side. 0: not one term in it."""
     question = Question(text)
-    read = [_read(question, each) for each in passages]
+    said = [words(each.text) for each in passages]
+    heads = question.read([words(each.head) for each in passages])
+    read = list(map(_Read, said, question.read(said), heads))
     counts = [Counter(each.body) for each in read]
     for held, each in zip(counts, read, strict=True):
         held.update({term: _HEAD * often for term, often in Counter(each.head).items()})
@@ -48,11 +50,6 @@ def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
         else 0.0
         for score, each in zip(found, read, strict=True)
     ]
-
-
-def _read(question: Question, passage: Passage) -> _Read:
-    said = words(passage.text)
-    return _Read(said, question.read(said), question.read(words(passage.head)))
 
 
 def _find_hidden(question: Question, read: list[_Read], counts: list[Counter[str]]) -> None:
