@@ -77,6 +77,7 @@ class Question:
     def __init__(self, text: str, most: int = 64) -> None:
         said = [word for word in words(text) if word not in STOP][:most]
         self.terms = [stem(word) for word in said]
+        self._said = dict(zip(said, self.terms, strict=True))
         self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
 
     def read(self, spoken: Sequence[list[str]]) -> list[list[str]]:
@@ -88,7 +89,7 @@ class Question:
         for word in [word for word in known if word[:_LEAD] in leads]:
             if word.startswith(starts) and (found := stem(word)) in terms:
                 known[word] = found
-        known.update(dict.fromkeys(STOP))
+        known |= self._said | dict.fromkeys(STOP)
         get = known.__getitem__
         return [[term for term in map(get, each) if term is not None] for each in spoken]
 
