@@ -6,7 +6,7 @@ Every pattern takes time in proportion to the text: none repeats what may begin 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import NamedTuple
 
 # Of a text with a line feed in front, which is searched for.
 _FRAME = re.compile(
@@ -16,45 +16,52 @@ _FRAME = re.compile(
       | Failed\b | Killed$
     )"""
 )
-# What the pattern below cannot match without, as it is or in lower case: most texts have none.
-_SHOUTED = ("ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC", "FAIL", "ALERT", "EMERG")
-_SIGNS = (
-    *("error", "err!", "err_", "errno", "level", "fatal", "panic", "failure", "***", "oomkilled"),
-    *("exception", "fault:", "fault :", "segmentation", "warning", "stack trace", "stacktrace"),
-    *("backtrace", "exit", "code", "http/", "http 4", "http 5", "denied", "connection re"),
-    *("no such", "not found", "dumped", "of memory", "timed out", "assertion failed"),
-    *("unhandled", "enoent", "eacces", "eperm", "econn", "etimedout", "undefined", "not ok"),
-    *("rc=", "rc =", "rc:", "rc :", "status", "returned ", "curl: (", " bad ", "unauthorized"),
-    *("forbidden", "unavailable", "too many", "gateway", "internal server"),
+# Trouble in whatever case it stands.
+_PHRASES = (
+    *("permission denied", "access denied", "connection refused", "connection reset"),
+    *("no such file", "command not found", "segmentation fault", "core dumped", "out of memory"),
+    *("timed out", "syntax error", "assertion failed", "unhandled", "stack trace", "stacktrace"),
 )
-_TROUBLE = re.compile(
-    r"""(?mx)
-    \b(?:
-        (?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
-      | (?i:(?:error|fatal|exception|failure|panic|warning)s?\ ?:|err!)
-      | (?i:backtrace\b|panicked\ at\b)
-      | (?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])
-      | (?i:(?:(?:return(?:ed)?|error|status|exit|with)[ _]?code)["']?\ ?[:=]?\ ?-?[0-9])
-      | (?i:rc\ ?[:=]\ ?-?[0-9])
-      | (?i:returned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))
-      | ERR_[A-Z] | (?i:errno\ -?[0-9])
-      | E(?:NOENT|ACCES|PERM|CONN[A-Z]+|TIMEDOUT)\b
-      | error(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
-      | (?i:level["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
-      | OOMKilled\b | not\ ok\ [0-9] | undefined\ (?:reference|symbol)
-      | (?i:status["']?[ :=]\ ?[45][0-9]{2}\b) | curl:\ \(
-      | (?:4[0-9]{2}|5[0-9]{2})\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
+# Trouble of a certain form, and the words, one of which is in it, in lower case.
+_FORMS = {
+    ("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg"): r"""
+        \b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
+    """,
+    ("error", "fatal", "exception", "failure", "panic", "warning", "fault"): r"""
+        (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
+      | \b(?i:(?:error|fatal|exception|failure|panic|warning)s?\ ?:)
+      | [a-z](?:Error|Exception)\b | ["']errors?["']\ ?:
+      | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
+    """,
+    ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
+    ("code",): r"""
+        \b(?i:(?:return(?:ed)?|error|status|exit|with)[ _]?code["']?\ ?[:=]?\ ?-?[0-9])
+    """,
+    ("rc=", "rc =", "rc:", "rc :"): r"\b(?i:rc\ ?[:=]\ ?-?[0-9])",
+    ("returned ",): r"\b(?i:returned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))",
+    ("err!", "err_", "errno"): r"\b(?:(?i:err!|errno\ -?[0-9])|ERR_[A-Z])",
+    ("enoent", "eacces", "eperm", "econn", "etimedout"): r"""
+        \bE(?:NOENT|ACCES|PERM|CONN[A-Z]+|TIMEDOUT)\b
+    """,
+    ("level",): r"""
+        \b(?i:level["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
+    """,
+    ("status", "http"): r"""
+        \b(?:(?i:status["']?[ :=]\ ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2})\b
+    """,
+    (
+        *(" not found", " internal server", " bad ", " forbidden", " unauthorized"),
+        *(" service unavailable", " gateway time", " too many"),
+    ): r"""
+        \b[45][0-9]{2}\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
           |Service\ Unavailable|Gateway\ Time|Too\ Many)
-      | HTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2}\b
-    )
-  | (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
-  | [a-z](?:Error|Exception)\b | ["']errors?["']\ ?: | \*\*\*\ \[
-  | (?i:stack\ ?trace
-      |permission\ denied|access\ denied|connection\ (?:refused|reset)|no\ such\ file
-      |command\ not\ found|segmentation\ fault|core\ dumped|out\ of\ memory|timed\ out
-      |syntax\ error|assertion\ failed|unhandled)
-    """
-)
+    """,
+    ("backtrace", "panicked", "oomkilled", "not ok", "undefined ", "curl: (", "*** ["): r"""
+        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKilled\b|not\ ok\ [0-9]
+          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[
+    """,
+}
+_TROUBLE = {signs: re.compile(f"(?mx){form}") for signs, form in _FORMS.items()}
 # Each begins at a sign that is rare in prose, so that a search passes over the rest.
 _FACT = re.compile(
     r"""(?x)
@@ -87,27 +94,39 @@ _NUMBER = re.compile(r"[0-9][0-9.,:/%-]*[0-9%]")
 _MOST = 64  # names of a question
 
 
-def troubled(text: str, signs: Sequence[str] | None = None) -> bool:
-    """Whether it has an error, an exit code or a stack frame in it.
+class Signs(NamedTuple):
+    """What parts of a text have in them that have trouble: a phrase, or words of a pattern."""
 
-    `signs`: those of `signs_in` a text that it is part of.
-    """
-    if _FRAME.search(f"\n{text}"):
-        return True
+    phrases: list[str]
+    words: list[tuple[list[str], re.Pattern[str]]]
+
+
+def signs_in(text: str) -> Signs:
+    """Those of a text and of its parts."""
     low = text.lower()
-    return (
-        any(sign in low for sign in (signs_in(text) if signs is None else signs))
-        and _TROUBLE.search(text) is not None
+    words = [
+        ([sign for sign in signs if sign in low], pattern) for signs, pattern in _TROUBLE.items()
+    ]
+    return Signs(
+        [phrase for phrase in _PHRASES if phrase in low],
+        [(found, pattern) for found, pattern in words if found],
     )
 
 
-def signs_in(text: str) -> list[str]:
-    """What has to be in a part of it that has trouble, one of them, in lower case."""
+def troubled(text: str, signs: Signs | None = None) -> bool:
+    """Whether it has an error, an exit code or a stack frame in it.
+
+    `signs`: those of a text that it is part of.
+    """
+    if _FRAME.search(f"\n{text}"):
+        return True
+    phrases, words = signs or signs_in(text)
     low = text.lower()
-    return [
-        *(sign for sign in _SIGNS if sign in low),
-        *(sign.lower() for sign in _SHOUTED if sign in text),
-    ]
+    if any(phrase in low for phrase in phrases):
+        return True
+    return any(
+        pattern.search(text) for found, pattern in words if any(sign in low for sign in found)
+    )
 
 
 def factual(text: str) -> bool:

@@ -93,6 +93,9 @@ class Question:
         get = known.__getitem__
         return [[term for term in map(get, each) if term is not None] for each in spoken]
 
-    def hidden(self, term: str, spoken: list[str]) -> int:
-        """How often a term stands in words that are written together or apart."""
-        return "".join(spoken).count(term) if term in self._hidden else 0
+    def hidden(self, term: str, run: str) -> int:
+        """How often a term stands in words that are written together or apart.
+
+        `run`: the words of a text without anything between.
+        """
+        return run.count(term) if term in self._hidden else 0
