@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 from compression_sets import Count, rows
 from prefix_scenes import MINISWE, SWE, TAU, Replayer
@@ -24,6 +26,7 @@ from proxy.replay.store import Clock, Shelves
 MODELS = ("gpt-6-sol", "claude-sonnet-5")
 TRACES = (TAU, SWE, MINISWE)
 _MESSAGES, _BODY = 60, 100_000  # of the conversation whose warm plan is timed
+_GROWN = 100_000  # tokens of results of the conversation that grows
 _ROUNDS = 400
 _CONFIG = """
 version: 1
@@ -68,14 +71,13 @@ async def violations(data: Path, work: Path) -> int:
 
 def conversation(texts: Sequence[str]) -> bytes:
     """A chat of 60 messages and 100 KB in which tools have answered with these texts."""
-    call = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
-    messages = [{"role": "system", "content": "Be exact. " * 100}, {"role": "user", "content": "?"}]
+    messages: list[Any] = [
+        {"role": "system", "content": "Be exact. " * 100},
+        {"role": "user", "content": "?"},
+    ]
     while len(messages) < _MESSAGES:
         number = len(messages)
-        messages += [
-            {"role": "assistant", "content": "", "tool_calls": [call | {"id": str(number)}]},
-            {"role": "tool", "tool_call_id": str(number), "content": texts[number % len(texts)]},
-        ]
+        messages += exchange(number, texts[number % len(texts)])
     missing = _BODY - len(json.dumps(messages))
     for message in messages[2::2]:
         message["content"] = "x" * max(0, 2 * missing // _MESSAGES)
@@ -100,6 +102,39 @@ async def warm(texts: Sequence[str], count: Count) -> float:
     return best * 1000
 
 
+async def growing(texts: Sequence[str], count: Count) -> float:
+    """Of all requests of a conversation, each with a new result, until it has 100,000 tokens.
+
+    The milliseconds of the plan in the middle.
+    """
+    policy = Lossless(Lossless.Settings())
+    store = Shelves(Clock(0.0)).bind("compress", "t")
+    view = View(store, 0.0, counter=lambda _: count)
+    messages: list[object] = [{"role": "user", "content": "?"}]
+    tokens, times = 0, []
+    for number, text in enumerate(texts):
+        messages += exchange(number, text)
+        tokens += count(text)
+        one = call(Body(json.dumps({"model": "gpt-5", "messages": messages}).encode()))
+        begun = time.perf_counter()
+        step = await policy.plan(one, view)
+        times.append(time.perf_counter() - begun)
+        await policy.settle(one, step, Outcome(200), store)
+        if tokens >= _GROWN:
+            break
+    await policy.aclose()
+    return median(times) * 1000
+
+
+def exchange(number: int, text: str) -> list[object]:
+    """A call of a tool and its result."""
+    made = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
+    return [
+        {"role": "assistant", "content": "", "tool_calls": [made | {"id": str(number)}]},
+        {"role": "tool", "tool_call_id": str(number), "content": text},
+    ]
+
+
 def call(body: Body) -> Call:
     """A request to GPT-5 with this body."""
     return Call(
@@ -120,13 +155,10 @@ def call(body: Body) -> Call:
     )
 
 
-def measured(
-    data: Path, work: Path, texts: Sequence[str], count: Count
-) -> tuple[dict[str, float], int, float]:
-    """All of it: costs, violations, milliseconds."""
+def measured(data: Path, work: Path) -> tuple[dict[str, float], int]:
+    """Costs and violations."""
 
-    async def together() -> tuple[dict[str, float], int, float]:
-        fast = await warm(texts, count)
-        return await costs(data, work), await violations(data, work), fast
+    async def together() -> tuple[dict[str, float], int]:
+        return await costs(data, work), await violations(data, work)
 
     return asyncio.run(together())

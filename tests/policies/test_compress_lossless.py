@@ -245,8 +245,9 @@ async def test_the_vocabulary_is_loaded_before_the_first_result_comes(lossless):
         )
         assert await asyncio.to_thread(loaded.wait, 10)
     assert counted == [("m", "", False)]
+    loaded.clear()
     await sent(policy, shelf, call({"model": "n", "messages": [USER], "tools": []}), counter)
-    policy._sight._workshop._threads.shutdown()
+    assert await asyncio.to_thread(loaded.wait, 10)
     assert [model for model, *_ in counted] == ["m", "n"]
 
 
@@ -262,6 +263,17 @@ async def test_the_word_tools_in_a_text_loads_nothing(lossless):
     policy = lossless()
     one = call({"messages": [USER | {"content": '"tools"'}], "user": "tools"})
     assert policy.idle(one, CacheTerms()) == "nothing to shorten"
+
+
+async def test_a_policy_that_is_closed_loads_no_vocabulary(lossless, caplog):
+    policy, counted = lossless(), []
+    one = call({"messages": [USER], "tools": []})
+    step = await sent(policy, Shelf(), one, lambda _: counted.append)
+    assert isinstance(step, Skip)
+    await policy.aclose()
+    await asyncio.sleep(0.1)
+    assert counted == []
+    assert caplog.records == []
 
 
 async def test_the_vocabulary_is_loaded_though_all_results_are_known(lossless):
