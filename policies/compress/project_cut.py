@@ -28,16 +28,20 @@ def projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression])
     if short is None or not _fits(short):
         return None
     raw = whole = short.encode()
+    value = before = _value(raw)
     if keep:
-        kept = _tree(path for each in keep for path in each.places(_value(raw)))
+        kept = _tree(path for each in keep for path in each.places(value))
         if not kept:
             return None
         raw = _cut(raw, kept, keep=True)
-    dropped = _tree(path for each in drop for path in each.places(_value(raw)))
+        value = _value(raw)
+    dropped = _tree(path for each in drop for path in each.places(value))
     if dropped is None:
         return None
-    raw = _cut(raw, dropped, keep=False)
-    gone = _leaves(_value(whole)) - _leaves(_value(raw))
+    if dropped:
+        raw = _cut(raw, dropped, keep=False)
+        value = _value(raw)
+    gone = _leaves(before) - _leaves(value)
     return Short(raw.decode(), gone) if len(raw) < len(whole) else None
 
 
@@ -49,11 +53,14 @@ def _fits(text: str) -> bool:
 
 
 def _value(raw: bytes) -> Any:
-    return json.loads(raw, parse_int=_integer)
+    try:
+        return json.loads(raw)
+    except ValueError:  # of an integer that is too long for Python
+        return json.loads(raw, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:
-    """An integer of any length; Python refuses to read very long ones."""
+    """An integer of any length."""
     return int(digits) if len(digits) < _LONG else float(digits)
 
 
