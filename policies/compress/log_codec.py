@@ -22,7 +22,7 @@ LONGEST = 8_000_000  # characters; longer texts are left as they are
 _FEWEST = 8  # lines
 _PROBE = 150  # lines of a long text on which the gain is tried first
 _BLOCK = 25  # lines, four times, by which it is seen first whether lines are alike
-_ALIKE = 0.02  # of their characters are the same in other lines, or the lines have times
+_ALIKE = 0.02  # of their characters, less spaces, are those of other lines, or they have times
 
 _HEAD = (
     "[log of {} lines{}, rewritten without loss: A=… is a template, `A x y` a line of it with "
@@ -78,7 +78,7 @@ def _alike(text: str) -> bool:
     starts = [len(lines) * quarter // 4 for quarter in range(4)]
     sample = [line for start in starts for line in lines[start : start + _BLOCK]]
     found = groups([line.split(" ") for line in sample])
-    same = sum(len(lines) * len(" ".join(form).replace(GAP, "")) for form, lines in found)
+    same = sum(len(lines) * len("".join(form).replace(GAP, "")) for form, lines in found)
     return same >= _ALIKE * sum(map(len, sample))
 
 

@@ -1,4 +1,6 @@
-from policies.compress.log_blocks import joined
+import random
+
+from policies.compress.log_blocks import _best, _frequent, _rule, joined
 from policies.compress.log_entries import RAW, Entries, Forms, entries
 from policies.compress.log_stamps import MARK
 
@@ -51,3 +53,26 @@ def test_few_pairs_stay_pairs():
 def test_nothing_is_nothing():
     nothing = Entries([RAW], [("x",)], [None], [True])
     assert joined(nothing, Forms()) == nothing
+
+
+def test_the_pairs_that_gain_most_are_taken_first_each_template_once():
+    rng = random.Random(7)
+    blocks = ["open {0}x\nread {1} of {0}x\nclose {0}x", "send {0}q\nsent {0}q", "read {1} of {0}x"]
+    values = [(rng.randint(0, 99), rng.randint(0, 9)) for _ in range(300)]
+    text = "\n".join(rng.choice(blocks).format(*pair) for pair in values)
+    forms = Forms()
+    listed = entries(text, forms)
+    found = _frequent(listed, forms.templates)
+    gains = []
+    for order, (pair, places, most) in enumerate(found):
+        left, right = (forms.templates[one] for one in pair)
+        rule = _rule(places, listed.values, left, right)
+        assert rule.gain <= max(0, most)
+        gains.append((-rule.gain, order, set(pair), rule))
+    wanted, taken = [], set()
+    for gain, _, pair, rule in sorted(gains, key=lambda each: each[:2]):
+        if gain < 0 and not pair & taken:
+            taken |= pair
+            wanted.append(rule)
+    assert len(wanted) > 1
+    assert [rule for _, rule in _best(found, listed.values, forms.templates, {})] == wanted
