@@ -24,16 +24,16 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
-    once = cache(count)
+    once = cache(count)  # worth it for whole texts only
 
     def make() -> Short | None:
-        short = _shorter(text, once, pasted=pasted)
+        short = _shorter(text, count, once, pasted=pasted)
         return None if short is None else Short(short)
 
     return shortened(text, once, rules, make)
 
 
-def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
+def _shorter(text: str, count: Count, once: Count, *, pasted: bool) -> str | None:
     """JSON as `json_compact` writes it, all else as `text_choice` does."""
     compact = json_compact.encode(text, count, _NOTED)
     if compact is not None:
@@ -42,7 +42,7 @@ def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
         return None
     if pasted and not _is_log(text):
         return None
-    return checked(text, count)
+    return checked(text, once)
 
 
 def _is_log(text: str) -> bool:
