@@ -23,6 +23,7 @@ import tree  # noqa: F401 - which tree is measured
 from compression_costs import growing, measured, warm
 from compression_llmlingua import PROSE, Prose, ours
 from compression_peers import MODES, headroom, llmlingua
+from compression_recall import bars as recall_bars
 from compression_select import selection
 from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
 from overhead_process import BenchError
@@ -94,7 +95,7 @@ def content_bars(found: Found) -> list[Bar]:
 
 def conversation_bars(texts: dict[str, list[str]], room: Room) -> list[Bar]:
     """Cost, prefixes and the time of plans."""
-    costs, violations = measured(room.data, room.folder)
+    costs, violations = measured(room.data)
     grown = asyncio.run(growing(texts[TAU] + texts[HOOKS], room.count))
     known = asyncio.run(warm(texts[TAU], room.count))
     bars = [
@@ -141,6 +142,8 @@ def main() -> int:
             bars = content_bars(found) + conversation_bars(texts, Room(data, folder, count))
             chosen, answers = selection(data, count)
             bars += chosen
+            every = [text for payloads in texts.values() for text in payloads]
+            bars += recall_bars(every, data, count)
             if options.llmlingua:
                 bars += lossy(found, texts, Room(data, folder, count), options.llmlingua)
     except (BenchError, RuntimeError, OSError, subprocess.SubprocessError) as error:

@@ -46,24 +46,24 @@ async def _pipelines(*, pasted: bool) -> list[Pipeline]:
     return [await pipeline_of(config.pipelines[name]) for name in ("without", "with")]
 
 
-async def costs(data: Path, work: Path) -> dict[str, float]:
+async def costs(data: Path) -> dict[str, float]:
     """Input cost with compression over that without, by model."""
     docs = rows(data / f"traces/{TAU}.jsonl.gz")
     found = {}
     for model in MODELS:
-        replayer = Replayer(model, Prices.load().of(model), work)
+        replayer = Replayer(model, Prices.load().of(model))
         both = await replayer.run(docs, await _pipelines(pasted=False))
         found[model] = both["with"].paid / both["without"].paid
     return found
 
 
-async def violations(data: Path, work: Path) -> int:
+async def violations(data: Path) -> int:
     """Turns that do not begin as the one before, over all traces, users' texts included."""
     total = 0
     for trace in TRACES:
         docs = rows(data / f"traces/{trace}.jsonl.gz")
         for model in MODELS:
-            replayer = Replayer(model, Prices.load().of(model), work)
+            replayer = Replayer(model, Prices.load().of(model))
             both = await replayer.run(docs, await _pipelines(pasted=True))
             total += both["with"].violations + both["with"].drifted
     return total
@@ -84,14 +84,22 @@ def conversation(texts: Sequence[str]) -> bytes:
     return json.dumps({"model": "gpt-5", "messages": messages}).encode()
 
 
+def before(raw: bytes) -> bytes:
+    """The turn before: without the last call and its result."""
+    doc = json.loads(raw)
+    return json.dumps(doc | {"messages": doc["messages"][:-2]}).encode()
+
+
 async def warm(texts: Sequence[str], count: Count) -> float:
-    """The shortest of many plans of a conversation that is known, in milliseconds."""
+    """The shortest of many plans of a turn that goes on, all of whose texts are known, in ms."""
     raw = conversation(texts)
+    earlier = before(raw)
     policy = Lossless(Lossless.Settings(budget=60.0))
     store = Shelves(Clock(0.0)).bind("compress", "t")
     view = View(store, 0.0, counter=lambda _: count)
     best = float("inf")
     for _ in range(_ROUNDS):
+        await policy.plan(call(Body(earlier)), view)
         one = call(Body(bytes(bytearray(raw))))
         begun = time.perf_counter()
         step = await policy.plan(one, view)
@@ -155,10 +163,10 @@ def call(body: Body) -> Call:
     )
 
 
-def measured(data: Path, work: Path) -> tuple[dict[str, float], int]:
+def measured(data: Path) -> tuple[dict[str, float], int]:
     """Costs and violations."""
 
     async def together() -> tuple[dict[str, float], int]:
-        return await costs(data, work), await violations(data, work)
+        return await costs(data), await violations(data)
 
     return asyncio.run(together())

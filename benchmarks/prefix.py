@@ -76,7 +76,7 @@ class Bench:
     def _replayer(self, model: str, lifetime: float | None = None) -> Replayer:
         price = Prices.load().of(model)
         price = price if lifetime is None else replace(price, lifetime=lifetime)
-        return Replayer(model, price, self._work)
+        return Replayer(model, price)
 
     async def oracle(self) -> AsyncIterator[Bar]:
         """Close to the best that marks could do."""

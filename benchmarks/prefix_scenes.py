@@ -134,10 +134,10 @@ class _Bm25:
 class Replayer:
     """Replays conversations for one model through named sets of policies."""
 
-    def __init__(self, model: str, price: Price, folder: Path) -> None:
+    def __init__(self, model: str, price: Price) -> None:
         self.model = model
         self.price = price
-        self._encode = Encoder(model, folder)
+        self._encode = Encoder(model)
 
     async def run(
         self, docs: Iterable[Doc], pipelines: Sequence[Pipeline], pace: Pace | None = None

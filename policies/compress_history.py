@@ -17,11 +17,11 @@ from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Message, has, listing, signs
-from policies.compress.history_epochs import Begun, Epochs, Group
-from policies.compress.history_stubs import VERSION, Stub, Stubs
+from policies.compress.freeze_places import Message, has, signs
+from policies.compress.freeze_turns import Turn, turn
+from policies.compress.history_epochs import Begun, Epochs, Group, answered
+from policies.compress.history_stubs import VERSION, Asked, Stub, Stubs, asked
 
-_INLINE = 1 << 20  # bytes of a request that is read on the event loop
 _AT_ONCE = 64 * 1024  # bytes of results that are read there
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
@@ -31,13 +31,14 @@ _MARGIN = 1.1  # lifetimes are not kept to the second
 class _Memo(NamedTuple):
     """What `settle` is to do: note when a conversation was `seen`, and what epoch has `begun`.
 
-    `count` the tokens of what is `uncounted`, which has been put off.
+    `count` the tokens of what is `uncounted`, which has been put off; `asked`: whose stubs.
     """
 
     seen: bytes
     now: float
     begun: Begun | None
     count: Count
+    asked: Asked
     uncounted: Sequence[Message] = ()
 
 
@@ -76,29 +77,41 @@ class History(Base):
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where earlier results are left out; `instead` goes on as the turn before did."""
-        raw = call.body.raw
         wanted = self._signs[call.dialect]
-        if not has(raw, wanted):
+        if not has(call.body.raw, wanted):
             return Skip("no results of tools")
-        if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw, call.body.holds)
-        else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
-        groups = listed and self._epochs.groups(call, listed.holding(wanted), self.settings.keep)
+        here = await turn(call)
+        groups = here and self._groups(call, here, wanted)
         if groups is None:
             return Skip("a shape to leave alone")
         if not groups:
             return Skip("few results")
-        known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model))
-        going_on = await self._masked(call, groups[known - 1 : known], memo)
+        known, before, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        memo = _Memo(groups[0].key, view.now, None, view.counter(call.model), asked(call))
+        going_on: Edit | Skip = Skip("nothing is left out yet", memo)
+        for number in (before, known):
+            # What was sent without may have been another conversation that begins as this one:
+            # the engine knows how the turn before was sent, and goes on from that.
+            told = memo._replace(begun=begun if number == known else None)
+            step = await self._masked(call, groups[number - 1 : number], told)
+            if isinstance(step, Edit):
+                going_on = msgspec.structs.replace(step, instead=going_on, known=True)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
-        memo = memo._replace(begun=Begun(groups[-1].key))
+        masked = len(groups[known - 1].messages) if known else 0
+        memo = memo._replace(begun=Begun(groups[-1].key, masked))
         anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)
         return going_on
+
+    def _groups(self, call: Call, here: Turn, wanted: Sequence[bytes]) -> Sequence[Group] | None:
+        """What may be masked: nothing that the model has not read yet."""
+        results, keep = here.holding(wanted), self.settings.keep
+        if len(results) < 2 * keep:
+            return ()
+        read = answered(call.dialect, here.listed.raws)
+        return self._epochs.groups(call, results, keep, read)
 
     def _due(self, call: Call, view: View, seen: bytes) -> bool:
         """Whether the request is long, or its conversation so old that no cache has it."""
@@ -112,11 +125,10 @@ class History(Base):
     async def _masked(self, call: Call, groups: Sequence[Group], memo: _Memo) -> Edit | Skip:
         """The request without the results of a group, if there is one."""
         messages = groups[0].messages if groups else ()
-        asked = (call.dialect, call.model, messages)
         if sum(len(message.raw) for message in messages) <= _AT_ONCE:
-            stubs = self._stubs.of(*asked)
+            stubs = self._stubs.of(memo.asked, messages)
         else:
-            stubs = await asyncio.to_thread(self._stubs.of, *asked)
+            stubs = await asyncio.to_thread(self._stubs.of, memo.asked, messages)
         return self._step(call, list(zip(messages, stubs, strict=True)), memo)
 
     def _step(self, call: Call, masked: Sequence[tuple[Message, Stub]], memo: _Memo) -> Edit | Skip:
@@ -147,8 +159,7 @@ class History(Base):
         if memo.begun is not None and isinstance(step, Edit) and outcome.status < 300:
             await self._epochs.begin(call, memo.begun, store)
         if memo.uncounted:
-            asked = (call.dialect, call.model, memo.uncounted, memo.count)
-            await asyncio.to_thread(self._stubs.count, *asked)
+            await asyncio.to_thread(self._stubs.count, memo.asked, memo.uncounted, memo.count)
 
 
 def _raw(call: Call, step: Edit | Skip) -> bytes:

@@ -50,18 +50,15 @@ class Lossless(Frozen):
     ) -> tuple[list[tuple[Message, Sent]], object]:
         """The forms of texts, and in these what stands in an earlier message already."""
         found, learnt = await super().forms(call, view, there, until)
-        listed, messages = there
+        listed, messages, notes = there
         if len(messages) < 2 or not _numbered(call):
             return found, learnt and (learnt, None)
         both = {message.number: (message, sent) for message, sent in found}
         sending = list(listed.raws)
         for message, sent in found:
             sending[message.number] = sent.raw or message.raw
-        results = [
-            one if sending[one.number] is one.raw else one._replace(raw=sending[one.number])
-            for one in messages
-        ]
-        so = (listed._replace(raws=sending), results)
+        results = [Message(sending[number], start, number) for _, start, number in messages]
+        so = There(listed._replace(raws=sending), results, notes)
         again, more = await self._again.forms(call, view, so, until)
         for message, sent in again:
             number = message.number

@@ -24,7 +24,7 @@ from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.freeze_places import Message, Spot, signs, spots
 from policies.compress.freeze_sight import NEVER, Sent
 from policies.compress.stash_extract import extract
-from policies.compress.stash_offer import defined, offer, with_tool
+from policies.compress.stash_offer import definitions, offer, with_tool
 from policies.compress.stash_original import (
     Original,
     Terms,
@@ -35,7 +35,7 @@ from policies.compress.stash_original import (
 )
 from policies.compress.text_protected import looks_like_code_or_diff
 
-_VERSION = 2  # of extracts and markers: what an older one has sent is sent no more
+_VERSION = 3  # of extracts and markers: what an older one has sent is sent no more
 _CHARACTERS = 4  # of a token, by estimate
 _LARGEST = 500_000  # characters of a text that is looked at for what it tells
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
@@ -59,15 +59,16 @@ class Stash(Frozen):
         """`min_tokens` of a text, `min_gain` the share of them that must go.
 
         `extract` and `page` in tokens: of what stays in the message, and of what one call of
-        the `tool` is given at most. `rounds`: calls answered within one request. `budget`: for
-        texts that are new. `memory`: bytes kept at hand; `ttl`: how long an original is kept
-        after its last use.
+        the `tool` is given at most. `names`: also which values stand in what is left out.
+        `rounds`: calls answered within one request. `budget`: for texts that are new. `memory`:
+        bytes kept at hand; `ttl`: how long an original is kept after its last use.
         """
 
         min_tokens: Annotated[int, Field(ge=1)] = 1500
         min_gain: Annotated[float, Field(ge=0, lt=1)] = 0.5
         ttl: Annotated[Duration, Field(gt=0)] = 7 * 86400.0
         extract: Annotated[int, Field(ge=0)] = 300
+        names: bool = True
         page: Annotated[int, Field(ge=100)] = 20_000
         rounds: Annotated[int, Field(ge=1, le=32)] = 4
         tool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "read_original"
@@ -76,6 +77,7 @@ class Stash(Frozen):
         super().__init__(settings, _Recipe(settings))
         page = settings.page * _CHARACTERS
         self._terms = Terms(settings.tool, settings.rounds, page, settings.ttl)
+        self._definitions = definitions(settings.tool)
         self._stored: Memo[tuple[str, int, int], float] = Memo(_REMEMBERED)  # until when
 
     def idle(self, call: Call, terms: Caching) -> str:  # noqa: ARG002 - the contract's
@@ -92,7 +94,7 @@ class Stash(Frozen):
         until = perf_counter() + self.settings.budget if offered.free else NEVER
         step = await self.look(call, view, until)
         shorter = step if isinstance(step, Edit) else None
-        definition = defined(call.dialect, self._terms.name)
+        definition = self._definitions[call.dialect]
         cost = -(-len(definition) // _CHARACTERS)
         shown = shorter.body.raw if shorter else raw
         body = Body(await _apart(len(shown), partial(with_tool, shown, definition)))
@@ -146,8 +148,10 @@ class _Recipe:
 
     def __init__(self, settings: Stash.Settings) -> None:
         self.rules = Rules(settings.min_tokens, settings.min_gain)
-        self.version: tuple[object, ...] = ("stash", _VERSION, settings.extract, settings.tool)
+        kind = (settings.extract, settings.names, settings.tool)
+        self.version: tuple[object, ...] = ("stash", _VERSION, *kind)
         self._size = settings.extract * _CHARACTERS
+        self._names = settings.names
         self._tool = settings.tool
 
     def signs(self, dialect: Dialect) -> tuple[bytes, ...]:
@@ -161,7 +165,7 @@ class _Recipe:
             text = spot.text
             if len(text) > _LARGEST or looks_like_code_or_diff(text):
                 return None
-            told, shown, of = extract(text, self._size)
+            told, shown, of = extract(text, self._size, names=self._names)
             return Short(marker(name_of(text), self._tool, shown, of) + told, of - shown)
 
         return shortened(spot.text, count, self.rules, make)

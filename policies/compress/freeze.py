@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, cast
 
 from pydantic import Field
 
@@ -19,13 +18,31 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Listing, Message, conversation, listing
+from policies.compress.freeze_places import Listing, Message, conversation
 from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
-
-_INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
+from policies.compress.freeze_turns import turn
 
 _Key = tuple[object, ...]
-There = tuple[Listing, Sequence[Message]]
+Found = Sequence[tuple[Message, Sent]]
+
+
+class There(NamedTuple):
+    """All messages, those that may change, and notes on what they begin with."""
+
+    listed: Listing
+    messages: Sequence[Message]
+    notes: dict[object, object]
+
+
+class _Settled(NamedTuple):
+    """What is known of `messages` will not change in this conversation: `found` are sent so."""
+
+    scope: _Key
+    messages: Sequence[Message]
+    found: Found
+
+
+_NOTHING = _Settled((), (), ())
 
 
 class FreezeSettings(Strict):
@@ -86,14 +103,11 @@ class Frozen(Base):
             if self._unprepared(call) and not view.trial:
                 self._sight.prepare(call.model, view.counter(call.model))
             return Skip("nothing to shorten")
-        if len(raw) <= _INLINE:
-            listed = listing(call.dialect, raw, call.body.holds)
-        else:
-            listed = await asyncio.to_thread(listing, call.dialect, raw, call.body.holds)
-        if listed is None:
+        here = await turn(call)
+        if here is None:
             return Skip("a shape to leave alone")
-        messages = listed.holding(wanted)
-        found, learnt = await self.forms(call, view, (listed, messages), until)
+        there = There(here.listed, here.holding(wanted), here.notes)
+        found, learnt = await self.forms(call, view, there, until)
         if not view.trial and not self._sight.prepared(call.model):  # all was known; more will come
             self._sight.prepare(call.model, view.counter(call.model))
         return self._step(raw, found, learnt)
@@ -103,13 +117,15 @@ class Frozen(Base):
     ) -> tuple[list[tuple[Message, Sent]], object]:
         """The messages that are sent otherwise than they came, and what `settle` is to store.
 
-        `there`: all messages, and those that may change. `until` in seconds of `perf_counter`.
+        `until` in seconds of `perf_counter`.
         """
-        listed = there[0]
-        found, fresh = self._known(call, *there)
+        scope = (call.tenant, call.model, call.dialect)
+        settled = self._settled(there, scope)
+        found, fresh = self._known(scope, there, len(settled.messages))
+        found = [*settled.found, *found]
         learnt: Learnt | None = None
         if fresh:
-            here = conversation(listed)
+            listed, here = there.listed, conversation(there.listed)
             texts = [message for message, _ in fresh]
             made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
             for (message, key), sent in zip(fresh, made, strict=True):
@@ -117,18 +133,29 @@ class Frozen(Base):
                     self._remember(key, len(message.raw), here, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
+        if not view.trial:
+            there.notes[self] = _Settled(scope, there.messages, found)
         return found, learnt
 
+    def _settled(self, there: There, scope: _Key) -> _Settled:
+        """What the turn before has left, if it had the same messages."""
+        known = there.notes.get(self)
+        if isinstance(known, _Settled) and known.scope == scope:
+            begun = there.messages[: len(known.messages)]
+            return known if begun == known.messages else _NOTHING
+        return _NOTHING
+
     def _known(
-        self, call: Call, listed: Listing, messages: Sequence[Message]
+        self, scope: _Key, there: There, first: int
     ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
-        """The messages that are sent otherwise than they came, and those that are new.
+        """Of the messages from the `first` on those that are sent otherwise, and the new ones.
 
         By Python's hash, which is keyed by a secret of the process and 64 bits wide: that of
         the message, and of all before it where forms depend on them.
         """
-        scope = (call.tenant, call.model, call.dialect)
-        before = self.beginnings(listed, messages) if self._recipe.contextual else None
+        listed, messages = there.listed, there.messages[first:]
+        contextual = self._recipe.contextual and messages
+        before = self.beginnings(listed, there.messages) if contextual else None
         found: list[tuple[Message, Sent]] = []
         fresh: list[tuple[Message, _Key]] = []
         for message in messages:
@@ -155,7 +182,7 @@ class Frozen(Base):
         if sent.disputed:
             self._sent.put((*key, length), DISPUTED, 0)
 
-    def _step(self, raw: bytes, found: Sequence[tuple[Message, Sent]], learnt: object) -> Step:
+    def _step(self, raw: bytes, found: Found, learnt: object) -> Step:
         if not found:
             return Skip("nothing to gain", learnt)
         parts: list[bytes] = []

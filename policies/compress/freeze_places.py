@@ -51,6 +51,7 @@ class _Top(msgspec.Struct, gc=False):
 
 
 _top = msgspec.json.Decoder(_Top).decode
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Message(NamedTuple):
@@ -68,9 +69,9 @@ class Listing(NamedTuple):
     starts: Sequence[int]
     free: int = 0  # the first after the last that the client has set a cache mark on
 
-    def holding(self, wanted: Sequence[bytes]) -> list[Message]:
-        """The free messages in whose text any of `wanted` is, unless they are very long."""
-        free = self.free
+    def holding(self, wanted: Sequence[bytes], first: int = 0) -> list[Message]:
+        """The free messages from the `first` on that hold any of `wanted` and are not too long."""
+        free = max(first, self.free)
         pairs = zip(self.raws[free:], self.starts[free:], range(free, len(self.raws)), strict=True)
         if len(wanted) == 1:  # as nearly always, and it is asked of every message every turn
             sign = wanted[0]
@@ -130,6 +131,25 @@ def listing(
     return _placed(raw, [bytes(each) for each in found], start, marked=marked)
 
 
+def extended(earlier: Listing, raw: bytes, start: int, end: int) -> Listing | None:
+    """The messages of an `earlier` request, and those from `start` to `end` in `raw` behind them.
+
+    None where these are not some messages with commas between them.
+    """
+    new = raw[start:end]
+    try:
+        texts = [bytes(each) for each in _list(b"[" + new + b"]")]
+    except _MALFORMED:
+        return None
+    starts = _starts(raw, texts, start) if texts else None
+    if starts is None:
+        return None
+    known = len(earlier.raws)
+    free = _free(texts) if has(new, _MARKS) else 0
+    free = known + free if free else earlier.free
+    return Listing([*earlier.raws, *texts], [*earlier.starts, *starts], free)
+
+
 def _start(name: bytes, raw: bytes) -> int | None:
     """Where the list of that name begins, at the top level."""
     at = -1
@@ -148,6 +168,14 @@ def _start(name: bytes, raw: bytes) -> int | None:
 
 def _placed(raw: bytes, texts: Sequence[bytes], start: int, *, marked: bool) -> Listing | None:
     """Where these texts stand, one after the other from `start`; None if they do not."""
+    starts = _starts(raw, texts, start)
+    if starts is None or not _closing.match(raw, starts[-1] + len(texts[-1])):
+        return None
+    return Listing(texts, starts, _free(texts) if marked else 0)
+
+
+def _starts(raw: bytes, texts: Sequence[bytes], start: int) -> list[int] | None:
+    """The place of each."""
     gap = _gap(raw, start + len(texts[0])) if len(texts) > 1 else b""
     between = len(gap)  # most clients put the same bytes between all of them
     starts = list(accumulate([start, *[len(text) + between for text in texts[:-1]]]))
@@ -158,9 +186,7 @@ def _placed(raw: bytes, texts: Sequence[bytes], start: int, *, marked: bool) -> 
             starts.append(end + len(_gap(raw, end)))
         if not all(map(raw.startswith, texts, starts)):
             return None
-    if not _closing.match(raw, starts[-1] + len(texts[-1])):
-        return None
-    return Listing(texts, starts, _free(texts) if marked else 0)
+    return starts
 
 
 def _gap(raw: bytes, at: int) -> bytes:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from policies.base.call import Dialect
+from policies.base.call import Call, Dialect
 from policies.base.ports import Count, fourths
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, replaced, with_extracts
-from policies.compress.stash_original import way_back
+from policies.compress.stash_original import SPACE, name_of, way, way_back
 
-VERSION = 2
+VERSION = 3
 _STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
-_STASHED = "[the result of this earlier call is left out. {}.]"  # by what its extract has said
+_STASHED = "[the result of this earlier call is left out. {}.]"  # how to read the original
 _BYTES_PER_TOKEN = 4  # whether a text is long enough must not depend on who counts
 
 
@@ -30,44 +30,59 @@ class Stub(NamedTuple):
     counted: bool = True
 
 
+class Asked(NamedTuple):
+    """Whose stubs: `tool` reads what stands in the client's `own` request; "" if there is none."""
+
+    dialect: Dialect
+    model: str
+    tool: str
+    own: bytes
+
+
+def asked(call: Call) -> Asked:
+    """Of this call."""
+    local = call.local if call.local is not None and call.local.space == SPACE else None
+    own = b"" if local is None or call.came is None else call.came.raw
+    return Asked(call.dialect, call.model, local.name if local and own else "", own)
+
+
 class Stubs:
     """Makes stubs, and remembers them in `memory` bytes."""
 
     def __init__(self, min_tokens: int, memory: int) -> None:
         self._least = max(min_tokens * _BYTES_PER_TOKEN, 3 * len(_STUB))  # of any stub, twice
-        self._known: Generations[tuple[Dialect, str, int], Stub] = Generations(memory)
+        self._known: Generations[tuple[Dialect, str, str, int], Stub] = Generations(memory)
 
-    def of(self, dialect: Dialect, model: str, messages: Sequence[Message]) -> list[Stub]:
+    def of(self, asked: Asked, messages: Sequence[Message]) -> list[Stub]:
         """The stub of each message. Takes a millisecond for 100 KB that are new."""
         found = []
-        guess = fourths(model)
+        guess = fourths(asked.model)
         for message in messages:
-            key = (dialect, model, hash(message.raw))
+            key = (*asked[:3], hash(message.raw))
             stub = self._known.get(key)
             if stub is None:
-                stub = self._made(dialect, message.raw, guess)._replace(counted=False)
+                stub = self._made(asked, message.raw, guess)._replace(counted=False)
                 self._known.put(key, stub, len(stub.raw or b""))
             found.append(stub)
         return found
 
-    def count(
-        self, dialect: Dialect, model: str, messages: Sequence[Message], count: Count
-    ) -> None:
+    def count(self, asked: Asked, messages: Sequence[Message], count: Count) -> None:
         """Count what was guessed, in a thread."""
         for message in messages:
-            key = (dialect, model, hash(message.raw))
+            key = (*asked[:3], hash(message.raw))
             stub = self._known.get(key)
             if stub is not None and not stub.counted:
-                stub = self._made(dialect, message.raw, count)
+                stub = self._made(asked, message.raw, count)
                 self._known.put(key, stub, len(stub.raw or b""))
 
-    def _made(self, dialect: Dialect, raw: bytes, count: Count) -> Stub:
+    def _made(self, asked: Asked, raw: bytes, count: Count) -> Stub:
         texts = [
             spot
-            for spot in with_extracts(dialect, raw, users=False)
+            for spot in with_extracts(asked.dialect, raw, users=False)
             if len(spot.text) >= self._least
         ]
-        stubs = {spot.path: _stub(spot.text) for spot in texts}
+        tool = asked.tool if texts and raw in asked.own else ""
+        stubs = {spot.path: _stub(spot.text, tool) for spot in texts}
         new = replaced(raw, stubs) if texts else None
         if new is None:
             return Stub(None)
@@ -75,7 +90,7 @@ class Stubs:
         return Stub(new, len(texts), before, sum(map(count, stubs.values())))
 
 
-def _stub(text: str) -> str:
-    """What stands for a text; that of an extract still tells how to read the original."""
-    back = way_back(text)
+def _stub(text: str, tool: str) -> str:
+    """What stands for a text: where a tool can read it, or the original of an extract, how."""
+    back = way_back(text) or (tool and way(name_of(text), tool))
     return _STASHED.format(back) if back else _STUB

@@ -78,7 +78,7 @@ def _alike(text: str) -> bool:
     starts = [len(lines) * quarter // 4 for quarter in range(4)]
     sample = [line for start in starts for line in lines[start : start + _BLOCK]]
     found = groups([line.split(" ") for line in sample])
-    same = sum(len(lines) * len("".join(form).replace(GAP, "")) for form, lines in found)
+    same = sum(len(each.lines) * len("".join(each.form).replace(GAP, "")) for each in found)
     return same >= _ALIKE * sum(map(len, sample))
 
 

@@ -19,6 +19,7 @@ _FORMS = (
     r"(?<=\[) {0,4}\d{1,9}\.\d{6}(?=\])",
     r"(?<![\d.])1\d{9}(?:\.\d{1,9}|\d{3})?(?![\d.])",
 )
+STAMP = rf"(?:{'|'.join(_FORMS)})"
 # At a line's start, which is found fastest, or within so many characters of it. The line feed
 # before it is what is searched for.
 _STARTS = (r"(\n)", r"(\n[^\n]{0,80}?)")

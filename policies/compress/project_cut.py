@@ -27,22 +27,15 @@ def projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression])
     short = minified(text)
     if short is None or not _fits(short):
         return None
-    raw = whole = short.encode()
-    value = before = _value(raw)
-    if keep:
-        kept = _tree(path for each in keep for path in each.places(value))
-        if not kept:
-            return None
-        raw = _cut(raw, kept, keep=True)
-        value = _value(raw)
+    raw = short.encode()
+    value = _value(raw)
+    kept = _tree(path for each in keep for path in each.places(value)) if keep else None
     dropped = _tree(path for each in drop for path in each.places(value))
-    if dropped is None:
+    if kept == {} or dropped is None:
         return None
-    if dropped:
-        raw = _cut(raw, dropped, keep=False)
-        value = _value(raw)
-    gone = _leaves(before) - _leaves(value)
-    return Short(raw.decode(), gone) if len(raw) < len(whole) else None
+    cut = _cut(raw, kept, dropped)
+    gone = _leaves(value) - _leaves(_value(cut))
+    return Short(cut.decode(), gone) if len(cut) < len(raw) else None
 
 
 def _fits(text: str) -> bool:
@@ -81,22 +74,19 @@ def _tree(paths: Iterable[Path]) -> Tree | None:
     return found
 
 
-def _cut(raw: bytes, tree: Tree, *, keep: bool) -> bytes:
-    """Without all that is not in the tree, or else without what is."""
+def _cut(raw: bytes, kept: Tree | None, dropped: Tree) -> bytes:
+    """Without what is not in the one tree, and without what is in the other."""
     parts: list[bytes] = []
     begun = 1
     for key, start, end in members(raw):
-        below = tree.get(key, {})
         name = raw[begun:start].lstrip(b",")
         begun = end
-        if below is None:
-            inner = raw[start:end] if keep else None
-        elif below:
-            inner = _cut(raw[start:end], below, keep=keep)
-        else:
-            inner = None if keep else raw[start:end]
-        if inner is not None:
-            parts.append(name + inner)
+        stays = None if kept is None else kept.get(key, {})
+        goes = dropped.get(key, {})
+        if stays == {} or goes is None:
+            continue
+        inner = raw[start:end]
+        parts.append(name + (_cut(inner, stays, goes) if stays or goes else inner))
     return raw[:1] + b",".join(parts) + raw[-1:]
 
 

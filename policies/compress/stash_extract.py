@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 
+from policies.compress.stash_index import index
+
 _WIDE = 320  # characters of a line from which on it is cut into parts
 _PART = 160
 _BORDERS = (", ", ",", "; ", " ", "}", "]")
@@ -47,12 +49,13 @@ _SIGNS = (
 )
 
 
-def extract(text: str, size: int) -> tuple[str, int, int]:
+def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     """Of about `size` characters and more where more went wrong; how many parts, and of how many.
 
     Parts are lines, or pieces of about 160 characters where lines are long. All that tell of
     a failure, an exit status or a return code are kept, once where they are equal; of the
-    rest, as many from the beginning and from the end as there is room for.
+    rest, as many from the beginning and from the end as there is room for. With `names`, a note
+    of what is left out says which values stand there.
     """
     parts = list(_parts(text))
     kept = _told(text, parts)
@@ -64,7 +67,11 @@ def extract(text: str, size: int) -> tuple[str, int, int]:
             if left < 0:
                 break
             kept.add(at)
-    return _joined(parts, kept), len(kept), len(parts)
+    gaps = list(_gaps(parts, kept))
+    ends = [0, *accumulate(map(len, parts))]
+    places = [(ends[first], ends[last]) for first, last in gaps]
+    named = index(text, places) if names else [""] * len(gaps)
+    return _joined(parts, gaps, named), len(kept), len(parts)
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -107,14 +114,22 @@ def _signed(text: str, parts: list[str]) -> set[int]:
     return found
 
 
-def _joined(parts: list[str], kept: set[int]) -> str:
-    found: list[str] = []
-    last = -1
+def _gaps(parts: list[str], kept: set[int]) -> Iterator[tuple[int, int]]:
+    """From which part to which nothing is kept."""
+    last = 0
     for at in [*sorted(kept), len(parts)]:
-        if at > last + 1:
-            begin = "" if not found or found[-1].endswith("\n") else "\n"
-            found.append(f"{begin}[... {at - last - 1:,} left out ...]\n")
-        if at < len(parts):
-            found.append(parts[at])
-        last = at
-    return "".join(found)
+        if at > last:
+            yield last, at
+        last = at + 1
+
+
+def _joined(parts: list[str], gaps: list[tuple[int, int]], named: list[str]) -> str:
+    found: list[str] = []
+    at = 0
+    for (first, last), names in zip(gaps, named, strict=True):
+        found += parts[at:first]
+        begin = "" if not found or found[-1].endswith("\n") else "\n"
+        among = f", with {names}" if names else ""
+        found.append(f"{begin}[... {last - first:,} left out{among} ...]\n")
+        at = last
+    return "".join((*found, *parts[at:]))

@@ -48,6 +48,7 @@ class _Tools(msgspec.Struct, gc=False):
 _tools = msgspec.json.Decoder(_Tools).decode
 _encode = msgspec.json.Encoder().encode
 _opening = re.compile(rb'"tools"\s*:\s*(?=\[)')
+_WHITE = b" \t\n\r"
 _WIDE = 64  # bytes of white space in which the sign before a name is looked for
 
 
@@ -99,9 +100,9 @@ def _is_free(choice: Any) -> bool:
     return kind is None or kind == "auto"
 
 
-def defined(dialect: Dialect, name: str) -> bytes:
-    """The JSON text of the tool's definition."""
-    return _encode(_DEFINED[dialect](name))
+def definitions(name: str) -> dict[Dialect, bytes]:
+    """The JSON text of the tool's definition in each dialect that has tools."""
+    return {dialect: _encode(defined(name)) for dialect, defined in _DEFINED.items()}
 
 
 def _chat(name: str) -> dict[str, Any]:
@@ -124,8 +125,11 @@ _DEFINED = {Dialect.CHAT: _chat, Dialect.MESSAGES: _messages, Dialect.RESPONSES:
 
 def with_tool(raw: bytes, definition: bytes) -> bytes:
     """A request whose list of tools, which is not empty, ends in this one."""
-    last = len(raw[: _end(raw) - 1].rstrip())
-    return b"".join((raw[:last], b",", definition, raw[last:]))
+    last = _end(raw) - 1
+    while raw[last - 1] in _WHITE:
+        last -= 1
+    both = memoryview(raw)
+    return b"".join((both[:last], b",", definition, both[last:]))
 
 
 def _end(raw: bytes) -> int:

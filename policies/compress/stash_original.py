@@ -16,6 +16,7 @@ from policies.base.local_tool import Said
 from policies.base.ports import Store
 from policies.compress.freeze_places import EXTRACT, has, listing, signs, spots
 
+SPACE = "compress.stash"  # whose store originals are kept in
 _SIZE = 8  # bytes of a name: of one tenant's texts, no two will ever share one
 _marker = re.compile(
     re.escape(EXTRACT)
@@ -46,12 +47,14 @@ def key_of(name: str) -> bytes:
     return b"original:" + name.encode()
 
 
+def way(name: str, tool: str) -> str:
+    """How the model reads an original."""
+    return f'The original is intact and stored; to read it, call {tool} with {{"id": "{name}"}}'
+
+
 def marker(name: str, tool: str, shown: int, of: int) -> str:
     """What stands before an extract."""
-    return (
-        f"{EXTRACT}{shown:,} of {of:,} parts. The original is intact and stored; to"
-        f' read it, call {tool} with {{"id": "{name}"}}.]\n'
-    )
+    return f"{EXTRACT}{shown:,} of {of:,} parts. {way(name, tool)}.]\n"
 
 
 def way_back(text: str) -> str:
@@ -68,7 +71,7 @@ class Original:
 
     def __init__(self, terms: Terms, dialect: Dialect, raw: bytes) -> None:
         self.name = terms.name
-        self.space = "compress.stash"
+        self.space = SPACE
         self.rounds = terms.rounds
         self.ttl = terms.ttl
         self.extra = 0

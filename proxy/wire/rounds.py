@@ -39,10 +39,12 @@ Answers = Sequence[tuple[Call, Said]]
 class Relay(Protocol):
     """Lets the frames of a stream through, round by round, less the calls of one tool.
 
-    `own`: the round at hand calls it. `events`: those of this round, as they came.
+    `own`: the round at hand calls it. `over`: it has had its last event. `events`: those of this
+    round, as they came.
     """
 
     own: bool
+    over: bool
     events: list[Event]
 
     def feed(self, frame: bytes) -> bytes:

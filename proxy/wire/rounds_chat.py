@@ -85,7 +85,7 @@ class ChatRelay:
     """`Relay` of chunks."""
 
     def __init__(self, name: str, *, usage: bool) -> None:
-        self.own = False
+        self.own = self.over = False
         self.events: list[Event] = []
         self._name = name
         self._usage = usage
@@ -107,6 +107,7 @@ class ChatRelay:
         if doc is None or doc.get("error") is not None:
             if found[0].data == b"[DONE]":
                 self._tail.append((frame, {}))
+                self.over = True
                 return b""
             return frame
         if not dicts(doc.get("choices")):
@@ -118,14 +119,15 @@ class ChatRelay:
 
     def _chunk(self, frame: bytes, doc: Members) -> bytes:
         choice = dicts(doc["choices"])[0]
-        delta = self._delta(choice.get("delta"))
-        same = self._first and delta == choice.get("delta")
+        delta = self._delta(choice.get("delta"), ended=choice.get("finish_reason") is not None)
+        kept = delta == (choice.get("delta") or {})
         if delta.get("content"):
             self._speaks = True
         if choice.get("finish_reason") is not None or self._tail:
-            self._tail.append((frame, self._with(doc, choice, delta)))
+            last = self._with(doc, choice, delta)
+            self._tail.append((frame if kept else encode(dump(last)), last))
             return b""
-        if same:
+        if kept and self._first:
             self._head = self._head or doc
             return frame
         if not delta:
@@ -143,14 +145,15 @@ class ChatRelay:
         head = self._head or {}
         return {name: head[name] for name in _HEAD if name in head}
 
-    def _delta(self, given: Any) -> Members:
-        """A delta less the calls that are not shown."""
+    def _delta(self, given: Any, *, ended: bool) -> Members:
+        """A delta less the calls that are not shown; with the last, what was held until then."""
         delta = dict(given) if isinstance(given, dict) else {}
-        if delta.get("tool_calls"):
-            parts = dicts(delta.pop("tool_calls"))
-            passed = [new for part in parts for new in self._part(part)]
-            if passed:
-                delta["tool_calls"] = passed
+        parts = dicts(delta.pop("tool_calls")) if delta.get("tool_calls") else []
+        passed = [new for part in parts for new in self._part(part)]
+        for at in [*self._open] if ended else ():
+            passed += self._placed(at)
+        if passed:
+            delta["tool_calls"] = passed
         if not self._first and self._head is not None:
             delta.pop("role", None)
             if delta.get("content") and self._spoke and not self._speaks:
@@ -159,25 +162,31 @@ class ChatRelay:
         return delta
 
     def _part(self, part: Members) -> list[Members]:
-        """What passes of a piece of a call: nothing as long as its name is not known."""
+        """What passes of a piece of a call: nothing as long as its name may become ours.
+
+        Its name is whole once arguments follow.
+        """
         at = place(part.get("index"))
-        if at not in self._places:
-            held = self._open.setdefault(at, [])
-            held.append(part)
-            called = "".join(_name(each) for each in held)
-            custom = any(each.get("type") not in (None, "", "function") for each in held)
-            if not custom and self._name.startswith(called) and called != self._name:
-                return []
-            del self._open[at]
-            if called == self._name:
-                self.own = True
-                self._places[at] = None
-                return []
-            self._places[at] = self._shown
-            self._shown += 1
-            return [{**each, "index": self._places[at]} for each in held]
-        shown = self._places[at]
-        return [] if shown is None else [{**part, "index": shown}]
+        if at in self._places:
+            shown = self._places[at]
+            return [] if shown is None else [{**part, "index": shown}]
+        held = self._open.setdefault(at, [])
+        held.append(part)
+        custom = any(each.get("type") not in (None, "", "function") for each in held)
+        if custom or _said(part, "arguments") or not self._name.startswith(_called(held)):
+            return self._placed(at)
+        return []
+
+    def _placed(self, at: int) -> list[Members]:
+        """What was held of a call, with the place that it has for the client; nothing of ours."""
+        held = self._open.pop(at)
+        if _called(held) == self._name:
+            self.own = True
+            self._places[at] = None
+            return []
+        self._places[at] = self._shown
+        self._shown += 1
+        return [{**each, "index": self._places[at]} for each in held]
 
     def again(self) -> bytes:
         """As `Relay`: what came with the end of the choice and is none."""
@@ -189,7 +198,7 @@ class ChatRelay:
                     passed += encode(dump({**doc, "choices": [left], "usage": None}))
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
-        self._first, self.own = False, False
+        self._first = self.own = self.over = False
         self._places, self._open = {}, {}
         self._tail, self.events = [], []
         return passed
@@ -217,10 +226,14 @@ class ChatRelay:
         return passed
 
 
-def _name(part: Members) -> str:
+def _called(parts: Sequence[Members]) -> str:
+    return "".join(_said(part, "name") for part in parts)
+
+
+def _said(part: Members, member: str) -> str:
     function = part.get("function")
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""
+    found = function.get(member) if isinstance(function, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _only_usage(doc: Members) -> bool:

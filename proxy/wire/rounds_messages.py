@@ -80,7 +80,7 @@ class MessagesRelay:
     """`Relay` of events."""
 
     def __init__(self, name: str) -> None:
-        self.own = False
+        self.own = self.over = False
         self.events: list[Event] = []
         self._name = name
         self._first = True
@@ -98,6 +98,7 @@ class MessagesRelay:
         kind = doc.get("type")
         if kind in ("message_delta", "message_stop"):
             self._tail.append((frame, doc))
+            self.over = kind == "message_stop"
             return b""
         if kind == "message_start":
             return frame if self._first else b""
@@ -122,7 +123,7 @@ class MessagesRelay:
 
     def again(self) -> bytes:
         """As `Relay`."""
-        self._first, self.own = False, False
+        self._first = self.own = self.over = False
         self._places, self._tail, self.events = {}, [], []
         return b""
 

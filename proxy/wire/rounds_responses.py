@@ -96,7 +96,7 @@ class ResponsesRelay:
     """`Relay` of events. Numbers in sequence are given anew."""
 
     def __init__(self, name: str) -> None:
-        self.own = False
+        self.own = self.over = False
         self.events: list[Event] = []
         self._name = name
         self._name_shown: str | None = None  # of the response, as the client knows it
@@ -124,6 +124,7 @@ class ResponsesRelay:
             return self._added(frame, event, doc)
         if kind in _ENDING:
             self._tail.append((frame, event, doc))
+            self.over = True
         elif kind in _OPENING:
             if kind == "response.created":
                 self._opening.clear()  # of a round of which nothing was shown
@@ -183,7 +184,7 @@ class ResponsesRelay:
 
     def again(self) -> bytes:
         """As `Relay`."""
-        self.own = False
+        self.own = self.over = False
         self._held, self._tail, self.events = [], [], []
         self._places, self._withheld = {}, set()
         return b""

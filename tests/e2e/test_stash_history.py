@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.penstock import running
 from tests.fakes.scripted_model import Turn
 from tests.fakes.sdk_talks import Talk
-from tests.fakes.stash_talks import KINDS, TOOL, last_id, log, prompt
+from tests.fakes.stash_talks import KINDS, TOOL, ids, last_id, log, prompt
 
 YAML = """
 backends: {a: {use: openai, base_url: "${URL}/v1", retry: {attempts: 1}}}
@@ -30,6 +30,11 @@ def penstock(scripted):
         yield made
 
 
+def first_id(doc, but):
+    """The arguments that the first stub but one names."""
+    return next(each for each in ids(doc) if each != but)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_read_stays_when_old_results_go(penstock, upstream, kind, stream):
@@ -47,6 +52,9 @@ def test_what_was_read_stays_when_old_results_go(penstock, upstream, kind, strea
         name = last_id(upstream.docs[1])
         upstream.turns += [Turn("Again:", [(TOOL, name)]), Turn("Found again.")]
         assert talk.ask("And the first?").text == "Again:\n\nFound again."
+        upstream.turns += [Turn("", [(TOOL, lambda doc: first_id(doc, name))]), Turn("There.")]
+        assert talk.ask("And the first page?").text == "There."
+        assert json.dumps(log("page 0", 60)) in upstream.requests[-1].body.decode()
     sent = [prompt(seen) for seen in upstream.requests]
     out = ["".join(each).count("is left out") for each in sent]
     assert out[-1] >= 4

@@ -40,7 +40,7 @@ class Pieces:
 
     def __init__(self):
         self.queue = asyncio.Queue()
-        self.closed = False
+        self.closed = self.ended = False
 
     def put(self, *pieces):
         for piece in pieces:
@@ -50,8 +50,11 @@ class Pieces:
         return self
 
     async def __anext__(self):
+        if self.ended or self.closed:
+            raise StopAsyncIteration
         piece = await self.queue.get()
         if piece is None:
+            self.ended = True
             raise StopAsyncIteration
         if isinstance(piece, Exception):
             raise piece

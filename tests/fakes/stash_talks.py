@@ -18,14 +18,19 @@ _id = re.compile(TOOL + r" with \{\\*\"id\\*\": \\*\"([0-9a-f]{16})")
 
 def log(name: str, rows: int = 900) -> str:
     """Lines that no two logs share, one of them with an error."""
-    lines = [f"{n:04d} {name} worker {n * 7919 % 997} took job {n * 31}" for n in range(rows)]
+    lines = [f"{n:04d} {name} worker {n % 17} took the next job and went on" for n in range(rows)]
     lines[rows // 2] += "\nERROR disk quota exceeded on /srv/data, exit code 28"
     return "\n".join(lines)
 
 
 def last_id(doc: dict[str, Any]) -> dict[str, str]:
     """The arguments with which the model asks for the last extract's original."""
-    return {"id": _id.findall(json.dumps(doc))[-1]}
+    return ids(doc)[-1]
+
+
+def ids(doc: dict[str, Any]) -> list[dict[str, str]]:
+    """The arguments that all extracts and stubs name."""
+    return [{"id": each} for each in _id.findall(json.dumps(doc))]
 
 
 def prompt(seen: Seen) -> list[str]:

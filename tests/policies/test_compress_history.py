@@ -1,7 +1,8 @@
 import json
+import re
 
 import pytest
-from backends import call
+from backends import call, replaced
 
 from policies.base.body import Body
 from policies.base.call import Dialect
@@ -10,7 +11,8 @@ from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
 from policies.compress.freeze_places import EXTRACT
-from policies.compress.stash_original import marker, name_of
+from policies.compress.stash_original import Original, marker, name_of
+from policies.compress.stash_original import Terms as ToolTerms
 from policies.compress_history import History
 
 STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
@@ -93,6 +95,38 @@ async def test_only_texts_of_old_results_change_and_their_tokens_are_counted():
     assert step.why == f"2 results left out, {before - step.tokens_after} tokens fewer"
 
 
+def with_stash(messages, space="compress.stash", own=None):
+    """A call to which `compress.stash` has come before: its client has sent these messages."""
+    one = chat(messages)
+    local = Original(ToolTerms("read_original", 4, 80_000, 60.0), Dialect.CHAT, one.body.raw)
+    local.space = space
+    return replaced(one, local=local, came=chat(own or messages).body)
+
+
+async def test_what_is_left_out_can_be_read_by_the_tool_of_compress_stash():
+    one = with_stash(talk(6, short={1}))
+    told = [m["content"] for m in (await turn(history(), Shelf(), one)).body.json()["messages"]]
+    for number in (0, 2):
+        found = re.fullmatch(
+            r"\[the result of this earlier call is left out\. The original is intact and stored;"
+            r' to read it, call read_original with (\{"id": "[0-9a-f]{16}"\})\.\]',
+            told[2 + 2 * number],
+        )
+        assert await one.local.answer(found[1], Shelf()) == (observed(number), False)
+    assert told[4] == "ok"
+
+
+async def test_what_the_client_has_not_sent_so_or_another_tool_gives_cannot_be_read():
+    other = talk(6)
+    other[2]["content"] = "as it came, and since then another step has been there"
+    step = await turn(history(), Shelf(), with_stash(talk(6), own=other))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == STUB
+    assert "read_original" in told[1]
+    step = await turn(history(), Shelf(), with_stash(talk(6), space="another"))
+    assert masked(step) == [0, 1, 2]
+
+
 def extract(number):
     name = name_of(f"the original {number}")
     return name, marker(name, "read_original", 21, 1900) + observed(number)
@@ -116,11 +150,29 @@ async def test_a_new_epoch_says_how_the_conversation_goes_on_without_it():
     first = await turn(policy, shelf, chat(talk(6)))
     assert first.instead == Skip("nothing is left out yet", first.instead.memo)
     between = await turn(policy, shelf, chat(talk(8)))
-    assert (masked(between), between.instead) == ([0, 1, 2], None)
+    assert (masked(between), between.known) == ([0, 1, 2], True)
     second = await turn(policy, shelf, chat(talk(9)))
-    assert (len(masked(second)), masked(second.instead)) == (6, [0, 1, 2])
+    assert (len(masked(second)), masked(second.instead), second.known) == (6, [0, 1, 2], False)
     end = first.body.raw.index(b'"model"') if b'"model"' in first.body.raw[-40:] else -2
     assert between.body.raw.startswith(first.body.raw[:end])
+
+
+async def test_an_epoch_may_be_another_conversations_that_begins_as_this_one():
+    policy, shelf = history(), Shelf()
+    for count in (6, 9):
+        await turn(policy, shelf, chat(talk(count)))
+    step = await turn(history(), shelf, chat([*talk(9), {"role": "user", "content": "else"}]))
+    ways = [step, step.instead, step.instead.instead]
+    assert [len(masked(way)) if isinstance(way, Edit) else 0 for way in ways] == [6, 3, 0]
+    assert step.known
+    assert step.instead.known
+
+
+async def test_bytes_in_the_store_that_nobody_has_written_are_no_epoch():
+    policy, shelf = history(), Shelf()
+    await turn(policy, shelf, chat(talk(6)))
+    shelf.kept = {key: Entry(b"masked", NOW, NOW + 100, "m") for key in shelf.kept}
+    assert not (await turn(history(), shelf, chat(talk(6)))).known
 
 
 async def test_what_was_not_sent_is_no_epoch():
@@ -144,7 +196,7 @@ async def test_other_workers_and_restarts_leave_out_the_same():
     policy, shelf = history(), Shelf()
     first = await turn(policy, shelf, chat(talk(6)))
     again = await turn(history(), shelf, chat(talk(6)))
-    assert (again.body.raw, again.instead) == (first.body.raw, None)
+    assert (again.body.raw, again.known) == (first.body.raw, True)
     ahead = await turn(history(), shelf, chat(talk(9)))  # by another worker, and known to this one
     assert (await turn(policy, shelf, chat(talk(9)))).body.raw == ahead.body.raw
     other = History(History.Settings(keep=4, above=0))
@@ -188,9 +240,12 @@ async def test_what_stands_before_a_clients_mark_stays():
 
 
 def responses(count):
-    kind = {"type": "function_call_output", "call_id": "1"}
-    results = [kind | {"output": observed(number)} for number in range(count)]
-    return {"input": [{"role": "user", "content": "go"}, *results]}
+    said = [{"role": "user", "content": "go"}]
+    for number in range(count):
+        made = {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "1", "output": observed(number)}
+        said += [made, result]
+    return {"input": said}
 
 
 def anthropic(count):
@@ -212,6 +267,25 @@ async def test_other_dialects(dialect, doc):
     assert step.body.raw.decode().count(STUB) == 3
     assert observed(2) not in step.body.raw.decode()
     assert observed(3) in step.body.raw.decode()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES])
+async def test_results_that_the_model_has_not_read_yet_stay(dialect):
+    """An agent may call many tools at once, or send what a stored response has asked for."""
+    doc = {
+        Dialect.CHAT: {"messages": talk(6)},
+        Dialect.RESPONSES: responses(6),
+        Dialect.MESSAGES: anthropic(6),
+    }[dialect]
+    name = "input" if dialect is Dialect.RESPONSES else "messages"
+    results = [each for each in doc[name] if "observation" in json.dumps(each)]
+    doc[name] = [doc[name][0], doc[name][1], *results]  # all six of one turn
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    assert isinstance(await turn(history(), Shelf(), one), Skip)
+    doc[name].append(anthropic(1)["messages"][1])
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    step = await turn(history(), Shelf(), one)
+    assert step.body.raw.decode().count(STUB) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"messages":[{"role":"tool","tool_call_id":1}]}'])

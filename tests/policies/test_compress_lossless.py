@@ -317,12 +317,15 @@ async def test_what_is_damaged_in_the_store_is_made_again(lossless, damage):
     [{"tenant": "u"}, {"doc": {"model": "n"}}, {"settings": {"min_gain": 0.1}}],
     ids=["tenant", "model", "settings"],
 )
-async def test_forms_are_kept_apart(lossless, change):
+@pytest.mark.parametrize("long", [False, True])  # what goes on from a known turn is remembered
+async def test_forms_are_kept_apart(lossless, change, long):
+    change = dict(change)
     policy, shelf = lossless(), Shelf()
-    await sent(policy, shelf, chat(result(table("a"))))
+    first = {"role": "user", "content": "hi " * 2000} if long else USER
+    await sent(policy, shelf, call({"messages": [first, result(table("a"))]}))
     settings = change.pop("settings", None)
     policy = lossless(**settings) if settings else policy
-    doc = {"messages": [USER, result(table("a"))]} | change.pop("doc", {})
+    doc = {"messages": [first, result(table("a"))]} | change.pop("doc", {})
     other = Shelf() if "tenant" in change else shelf
     step = await sent(policy, other, call(doc, **change))
     assert step.memo is not None

@@ -95,6 +95,20 @@ async def test_an_extract_goes_and_the_original_is_stored(stash):
     assert -(-len(told) // 4) < step.tokens_after < step.tokens_before / 2
 
 
+async def test_names_of_what_is_left_out_may_stay_away(stash):
+    shelf, text = Shelf(), log()
+    rare = text.replace("150 worker", "150 hidden_worker")
+    long = texts(await sent(stash(), shelf, chat(result(rare))))[1]
+    short = texts(await sent(stash(names=False), shelf, chat(result(rare))))[1]
+    assert "hidden_worker" in long
+    assert "hidden_worker" not in short
+    assert "left out ...]" in short
+    dense = "\n".join(f"{n} {n * 7919} {n * 104729}" for n in range(300))
+    step = await sent(stash(), shelf, chat(result(dense)))
+    assert texts(step)[1] == dense  # names would be most of it
+    assert texts(await sent(stash(names=False), shelf, chat(result(dense))))[1] != dense
+
+
 async def test_the_tool_is_offered_from_the_first_turn_on_and_all_other_bytes_stay(stash):
     raw = (
         b'{ "messages" : [{"role":"user", "content":"\\u00e9"}], "tools":[ {"type":"x"} ] ,"z":1.0}'

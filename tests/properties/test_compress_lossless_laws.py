@@ -19,6 +19,7 @@ from policies.compress.freeze_places import listing, spots
 from policies.compress.json_exact import minified
 from policies.compress_lossless import Lossless
 
+LONG = {"role": "system", "content": "Be exact. " * 500}  # a turn goes on from the one before
 LISTED = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
 lawful = settings(max_examples=40, deadline=None)
 
@@ -92,7 +93,7 @@ dialects = st.sampled_from(list(LISTED))
 
 def turns(name, talk, dialect):
     """What a client sends, request by request."""
-    listed = [{"role": "user", "content": name}]
+    listed = [LONG, {"role": "user", "content": name}]
     for number, results in enumerate(talk):
         key = f"{name}-{number}"
         if dialect is Dialect.CHAT:

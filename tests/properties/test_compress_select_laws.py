@@ -16,6 +16,7 @@ from policies.compress.freeze_places import listing, spots
 from policies.compress_project import Project
 from policies.compress_select import Select
 
+LONG = {"role": "system", "content": "Be exact. " * 500}  # a turn goes on from the one before
 LISTED = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
 TOOLS = {"look": {"keep": ("a", "[].a"), "drop": ("*.b", "c")}, "find": {"drop": ("[1:]",)}}
 lawful = settings(max_examples=40, deadline=None)
@@ -107,7 +108,7 @@ def messages(dialect, number, asked, tool, text):
 
 def turns(dialect, name, talk):
     """What a client sends, request by request: after each question, and after each result."""
-    listed = [{"role": "user", "content": name}, {"role": "assistant", "content": "ok"}]
+    listed = [LONG, {"role": "user", "content": name}, {"role": "assistant", "content": "ok"}]
     for number, each in enumerate(talk):
         added = messages(dialect, number, *each)
         for upto in (1, 3):

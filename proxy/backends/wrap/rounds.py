@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from time import monotonic
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,8 +17,10 @@ import msgspec
 from policies.base.body import Body
 from policies.base.call import Call, Dialect
 from policies.base.ports import Backend
+from policies.base.prompt_memo import Memo
 from policies.base.reply import Reply
 from policies.base.spans import splice
+from proxy.backends.wrap.rounds_chunks import RoundChunks, leave
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
 from proxy.backends.wrap.rounds_prompt import Prompt
 from proxy.backends.wrap.rounds_request import (
@@ -46,6 +49,8 @@ _FORMS: dict[Dialect, Form] = {
 }
 _LARGEST = 64 * 1024**2  # bytes of a reply without its content encoding
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
+_UPSTREAMS = 1024  # that are known to refuse to tell the usage of a stream
+_MUTE = 3600.0  # seconds for which they are not asked: upstreams learn too
 _PLAIN, _STREAM = b"application/json", b"text/event-stream"
 _OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"etag"})
 
@@ -68,6 +73,7 @@ class LocalTools:
         self._inner = inner
         self._bind = bind
         self._rounds = Rounds(bind)
+        self._mute: Memo[tuple[str, str], float] = Memo(_UPSTREAMS)  # until when, by tenant, model
 
     async def send(self, call: Call) -> Reply:
         """The reply to the last round; a stream begins with the first."""
@@ -84,20 +90,35 @@ class LocalTools:
         raws, chain = await self._rounds.told(call, tool, prompt.raws, own)
         if raws != prompt.raws:
             call = with_body(call, prompt.body(raws))
-        call, told = uncompressed(call), tells_usage(call)
-        asking = call if told else asking_usage(call)
-        reply = await self._inner.send(asking)
-        if not told and reply.status in (400, 422) and await names_options(reply):
-            await reply.chunks.aclose()
-            asking, reply = call, await self._inner.send(call)
+        told = tells_usage(call)
+        asking, reply = await self._first(uncompressed(call), told=told)
         if reply.status != 200:
             return reply
         talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
         if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
             head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-            chunks = self._stream(talk, form.relay(tool.name, usage=told), reply)
+            rounds = self._stream(talk, form.relay(tool.name, usage=told), reply)
+            chunks = RoundChunks(rounds, reply.chunks)
             return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
         return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
+
+    async def _first(self, call: Call, *, told: bool) -> tuple[Call, Reply]:
+        """What is sent first, and the reply: asking for the usage, where the upstream takes that.
+
+        Whoever has refused it is not asked again for a while.
+        """
+        name = (call.tenant, call.model)
+        if told or (self._mute.get(name) or 0.0) > monotonic():
+            return call, await self._inner.send(call)
+        asking = asking_usage(call)
+        reply = await self._inner.send(asking)
+        if reply.status not in (400, 422) or not await names_options(reply):
+            return asking, reply
+        await reply.chunks.aclose()
+        reply = await self._inner.send(call)
+        if reply.status < 400:
+            self._mute.put(name, monotonic() + _MUTE)
+        return call, reply
 
     async def _paid(self, call: Call) -> Call:
         """With what the provider is owed after the reply that the call names, tool or no tool."""
@@ -158,18 +179,16 @@ class LocalTools:
         try:
             while True:
                 frames = Frames()
-                async for chunk in reply.chunks:
-                    passed = b"".join(map(relay.feed, frames.feed(chunk)))
-                    if passed:
-                        yield passed
-                await reply.chunks.aclose()
+                async for passed in _shown(relay, frames, reply):
+                    yield passed
+                if relay.own:
+                    await leave(reply.chunks)
                 doc = _doc(talk, relay)
                 held = None if doc is None else await self._next(talk, doc, stream=True)
                 if held is None:
-                    if talk.lost is not None and not talk.spoke():
-                        raise _fault(talk.lost)
-                    shown = None if doc is None else await talk.shown(relay.same())
-                    yield relay.end(shown, cut=talk.cut) + frames.rest
+                    yield await _ended(talk, relay, doc) + frames.rest
+                    async for chunk in reply.chunks:
+                        yield chunk
                     return
                 if passed := relay.again():
                     yield passed
@@ -186,6 +205,24 @@ class LocalTools:
     async def aclose(self) -> None:
         """Close what it wraps."""
         await self._inner.aclose()
+
+
+async def _shown(relay: Relay, frames: Frames, reply: Reply) -> AsyncGenerator[bytes]:
+    """What passes to the client of a round, up to its last event: some upstreams linger."""
+    async for chunk in reply.chunks:
+        passed = b"".join(map(relay.feed, frames.feed(chunk)))
+        if passed:
+            yield passed
+        if relay.over:
+            return
+
+
+async def _ended(talk: Talk, relay: Relay, doc: dict[str, Any] | None) -> bytes:
+    """The end of the stream, after its last round."""
+    if talk.lost is not None and not talk.spoke():
+        raise _fault(talk.lost)
+    shown = None if doc is None else await talk.shown(relay.same())
+    return relay.end(shown, cut=talk.cut)
 
 
 def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:
@@ -210,9 +247,11 @@ def _kind(reply: Reply) -> bytes:
 async def _held(reply: Reply) -> _Held:
     """A reply that is there whole, and what a plain one says."""
     body = reply.whole
-    if body is None:
-        body = b"".join([chunk async for chunk in reply.chunks])
-    await reply.chunks.aclose()
+    try:
+        if body is None:
+            body = b"".join([chunk async for chunk in reply.chunks])
+    finally:  # also where the client has gone
+        await reply.chunks.aclose()
     plain = decode(reply.headers, body, _LARGEST) if _kind(reply) == _PLAIN else None
     return _Held(_once(reply, body, reply.headers), None if plain is None else read(plain))
 

@@ -43,7 +43,11 @@ def tells_usage(call: Call) -> bool:
 
 async def names_options(refusal: Reply) -> bool:
     """Whether an upstream refuses what it was asked for and the client has not asked for."""
-    text = await said(refusal)
+    try:
+        text = await said(refusal)
+    except BaseException:  # above all where the client has gone
+        await refusal.chunks.aclose()
+        raise
     return b"stream_options" in text or b"include_usage" in text
 
 

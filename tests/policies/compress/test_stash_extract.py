@@ -1,12 +1,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.compress.stash_extract import extract
+from policies.compress import stash_extract
 
 WORDS = st.sampled_from(
     ["ok", "Error: x", "exit code 3", '"error": null,', "\n", " ", ", ", "0123456789" * 9, "}", "é"]
 )
 TEXTS = st.lists(WORDS, max_size=80).map("".join)
+
+
+def extract(text, size, *, names=False):
+    return stash_extract.extract(text, size, names=names)
 
 
 def test_begin_end_and_what_went_wrong():
@@ -32,6 +36,19 @@ def test_begin_end_and_what_went_wrong():
     assert (shown, of) == (8, 100)
 
 
+def test_notes_name_what_is_left_out():
+    lines = [f"worker {n} did item_{n % 5} of /srv/{n % 3}" for n in range(30)]
+    lines[10] = "exit code 5"
+    told, _, _ = extract("\n".join(lines), 80, names=True)
+    assert told.splitlines() == [
+        lines[0],
+        "[... 9 left out, with 1 item_1 /srv/1 2 item_2 3 item_3 4 6 7 8 9 ...]",
+        "exit code 5",
+        f"[... 18 left out, with {' '.join(str(n) for n in range(11, 29))} ...]",
+        lines[29],
+    ]
+
+
 def test_what_is_told_twice_is_kept_once():
     told, _, _ = extract("x\n" * 50 + "  timeout\n" * 50 + "x\n" * 50, 8)
     assert told.count("timeout") == 1
@@ -45,9 +62,9 @@ def test_one_long_line_is_cut_at_its_borders():
     assert all(line.endswith((",", "}", "...]")) for line in told.splitlines())
 
 
-@given(text=TEXTS, size=st.integers(0, 500))
-def test_it_is_made_of_the_text(text, size):
-    told, shown, of = extract(text, size)
+@given(text=TEXTS, size=st.integers(0, 500), names=st.booleans())
+def test_it_is_made_of_the_text(text, size, names):
+    told, shown, of = extract(text, size, names=names)
     assert 0 <= shown <= of
     at = 0
     for line in told.splitlines():
@@ -68,5 +85,20 @@ def test_failures_and_statuses_are_always_there(text):
 
 
 def test_adversarial_texts():
-    for piece in ("error", "exit ", "exit code ", '"error"  :', " at ", 'File "', "e" * 11, ","):
-        extract(piece * (500_000 // len(piece)), 1200)
+    for piece in (
+        "error",
+        "exit ",
+        "exit code ",
+        '"error"  :',
+        " at ",
+        'File "',
+        "e" * 11,
+        ",",
+        "n",
+        "no ",
+        "1:",
+        "\\/",
+        "_/",
+        "a.",
+    ):
+        extract(piece * (500_000 // len(piece)), 1200, names=True)

@@ -1,10 +1,13 @@
 import asyncio
 import gzip
 import json
+from itertools import pairwise
 
 import msgspec
 import pytest
-from backends import JSON, SSE, Pieces, Scripted, call, whole
+from backends import JSON, SSE, Pieces, Scripted, call, replaced, whole
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies.base.body import Body
 from policies.base.call import Dialect
@@ -120,6 +123,85 @@ async def test_an_upstream_that_knows_no_stream_options():
     assert asked == [True, False]
 
 
+async def test_who_refuses_stream_options_is_not_asked_again(monkeypatch):
+    kind, now = "chat/completions", 0.0
+    monkeypatch.setattr("proxy.backends.wrap.rounds.monotonic", lambda: now)
+
+    def refusal():
+        return whole(b'{"error":"stream_options: extra inputs are not permitted"}', 400)
+
+    def good():
+        return streamed(frames(kind, Turn("ok")))
+
+    tools, inner = wrapped(refusal(), good(), good(), good(), refusal(), refusal(), good())
+    one = asking(kind, stream=True)
+    for each in (one, one, replaced(one, model="other")):
+        assert b"ok" in await read(await tools.send(each))
+    now = 3601.0
+    assert (await tools.send(one)).status == 400  # whatever was asked for: nothing is learnt
+    assert (await tools.send(one)).status == 200
+    asked = ["stream_options" in json.loads(call.body.raw) for call in inner.calls]
+    assert asked == [True, False, False, True, True, False, True]
+
+
+async def heard_of(reply, wanted):
+    heard = b""
+    while wanted not in heard:
+        heard += await asyncio.wait_for(anext(reply.chunks), 5)
+    return heard
+
+
+async def test_an_upstream_that_lingers_after_its_end_holds_nothing_up(kind):
+    ends = {"chat/completions": b"[DONE]", "messages": b"message_stop"}
+    for turns in ([Turn("So.")], [OWN, Turn("So.")]):
+        bodies = [Pieces() for _ in turns]
+        for number, (turn, body) in enumerate(zip(turns, bodies, strict=True), 1):
+            body.put(*frames(kind, turn, number))  # and no end of the body
+        tools, inner = wrapped(*(Reply(200, SSE, body, "a") for body in bodies))
+        reply = await tools.send(asking(kind, stream=True))
+        await heard_of(reply, ends.get(kind, b"response.completed"))
+        assert len(inner.calls) == len(turns)
+        bodies[-1].put(b": bye\n\n", None)
+        assert await read(reply) == b": bye\n\n"
+        assert all(body.closed for body in bodies)
+
+
+async def test_a_client_that_leaves_before_a_stream_is_read(kind):
+    body = Pieces()
+    tools, _ = wrapped(Reply(200, SSE, body, "a"))
+    reply = await tools.send(asking(kind, stream=True))
+    await reply.chunks.aclose()
+    assert body.closed
+
+
+async def cancelled(tools, one, inner, calls):
+    """Hang up while the reply to the last of so many calls is read."""
+    task = asyncio.create_task(tools.send(one))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(inner.calls) == calls
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_client_that_leaves_ends_any_round_of_a_plain_reply(kind):
+    for before in ([], [plain(kind, OWN)]):
+        body = Pieces()
+        body.put(b'{"half":')
+        tools, inner = wrapped(*before, Reply(200, JSON, body, "a"))
+        await cancelled(tools, asking(kind), inner, len(before) + 1)
+        assert body.closed
+
+
+async def test_a_client_that_leaves_ends_a_refusal():
+    body = Pieces()
+    body.put(b'{"error":')
+    tools, inner = wrapped(Reply(400, JSON, body, "a"))
+    await cancelled(tools, asking("chat/completions", stream=True), inner, 1)
+    assert body.closed
+
+
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_refusal_that_has_nothing_to_do_with_stream_options_is_final(status):
     tools, inner = wrapped(whole(REFUSED, status))
@@ -147,36 +229,65 @@ async def test_replies_of_odd_shapes_pass(kind, body):
     assert await read(await tools.send(asking(kind))) == body
 
 
-async def test_a_name_that_comes_in_pieces():
+def part(index, **function):
+    return {"index": index, "function": function}
+
+
+def chat_wire(parts, end):
+    """A streamed chat of these parts of calls, one a chunk, the last ones with its end."""
     head = {"id": "c", "object": "chat.completion.chunk", "model": "m", "created": 1}
+    deltas = [({"tool_calls": [each]}, None) for each in parts]
+    for delta, reason in [*deltas, ({"tool_calls": end} if end else {}, "tool_calls")]:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        yield b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
+    yield b"data: [DONE]\n\n"
 
-    def chunk(*calls, end=None):
-        choice = {"index": 0, "delta": {"tool_calls": [*calls]}, "finish_reason": end}
-        return b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
 
-    def part(index, **function):
-        return {"index": index, "function": function}
+def calls_of(heard):
+    """What a client puts together: names and arguments by place."""
+    found = {}
+    for line in heard.split(b"\n\n"):
+        doc = json.loads(line[6:]) if line[6:7] == b"{" else {"choices": []}
+        for choice in doc["choices"]:
+            for each in choice["delta"].get("tool_calls", []):
+                whole = found.setdefault(each["index"], ["", ""])
+                whole[0] += each["function"].get("name", "")
+                whole[1] += each["function"].get("arguments", "")
+    return [tuple(found[at]) for at in sorted(found)]
 
-    opening = {"id": "1", "type": "function"}
-    wire = [
-        chunk({**opening, **part(0, name="o", arguments="")}),
-        chunk(part(0, name="wl")),
-        chunk({**opening, "id": "2", **part(1, name="ow", arguments="")}),
-        chunk(part(1, name="n")),
-        chunk(part(0, arguments='{"a"')),
-        chunk(part(1, arguments="{}")),
-        chunk(part(0, arguments=":1}")),
-        chunk(end="tool_calls"),
-        b"data: [DONE]\n\n",
-    ]
-    tools, inner = wrapped(streamed(wire))
+
+async def test_a_call_whose_name_ours_begins_with_is_not_held():
+    body = Pieces()
+    wire = [*chat_wire([part(0, name="ow", arguments=""), part(0, arguments="{}")], None)]
+    body.put(*wire[:2])
+    tools, _ = wrapped(Reply(200, SSE, body, "a"))
+    reply = await tools.send(asking("chat/completions", stream=True))
+    assert calls_of(await asyncio.wait_for(anext(reply.chunks), 5)) == [("ow", "{}")]
+    await reply.chunks.aclose()
+
+
+CUT = st.lists(st.integers(0, 4), max_size=3)
+NAMES = st.sampled_from(["o", "ow", "own", "owl", "own_er", "run"])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(NAMES, st.sampled_from(["", "{}", '{"own":1}']), CUT), max_size=4), CUT)
+async def test_names_that_ours_begins_with_and_that_come_in_pieces(made, last):
+    parts = []
+    for index, (name, arguments, cuts) in enumerate(made):
+        ends = sorted({0, *(cut for cut in cuts if cut < len(name)), len(name)})
+        pieces = [name[begin:end] for begin, end in pairwise(ends)]
+        opening = {"id": str(index), "type": "function"}
+        parts.append(opening | part(index, name=pieces[0], arguments=""))
+        parts += [part(index, name=piece) for piece in pieces[1:]]
+        parts += [part(index, arguments=sign) for sign in arguments]
+    keep = min(len(last), len(parts))
+    wire = chat_wire(parts[: len(parts) - keep], parts[len(parts) - keep :])
+    tools, inner = wrapped(streamed(wire), streamed(frames("chat/completions", Turn("So."), 2)))
     heard = await read(await tools.send(asking("chat/completions", stream=True)))
-    docs = [json.loads(line[6:]) for line in heard.split(b"\n\n") if line[6:7] == b"{"]
-    parts = [each for doc in docs for each in doc["choices"][0]["delta"].get("tool_calls", [])]
-    assert "".join(each["function"].get("name", "") for each in parts) == "owl"
-    assert "".join(each["function"].get("arguments", "") for each in parts) == '{"a":1}'
-    assert {each["index"] for each in parts} == {0}
-    assert len(inner.calls) == 1
+    theirs = [(name, arguments) for name, arguments, _ in made if name != "own"]
+    assert sorted(calls_of(heard)) == sorted(theirs)
+    assert len(inner.calls) == 1 + (len(theirs) < len(made) and not theirs)
 
 
 @pytest.mark.parametrize("fields", [{}, {"input": None}, {"input": 1}])
