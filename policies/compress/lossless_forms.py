@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from policies.base.ports import Count
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, shortened
@@ -24,7 +22,12 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
-    once = cache(count)  # worth it for whole texts only
+    counts: dict[str, int] = {}
+
+    def once(whole: str) -> int:  # worth it for whole texts only
+        if whole not in counts:
+            counts[whole] = count(whole)
+        return counts[whole]
 
     def make() -> Short | None:
         short = _shorter(text, count, once, pasted=pasted)

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.compress.log_stamps import STAMP
@@ -85,6 +85,9 @@ PARTS = st.sampled_from(
 )
 
 
+@example("x " * 31 + "ERROR")
+@example("x " * 30 + "ERROR")
+@example("x " * 31 + "10:00:59")
 @given(st.lists(PARTS, max_size=8).map("".join))
 def test_a_time_or_a_level_is_found_as_one_pattern_finds_it(line):
     assert _marked(line) == (MARK.match(line) is not None)
