@@ -58,7 +58,7 @@ def _marked(line: str) -> bool:
         time = _TIME.search(line)
         if time and time.start() <= _NEAR:
             return True
-    return any(
+    return _LEVEL.search(line) is not None and any(
         level.start() <= _NEAR and _FREE.match(line, level.start())
         for level in _LEVEL.finditer(line)
     )
