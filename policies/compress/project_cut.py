@@ -46,11 +46,14 @@ def _fits(text: str) -> bool:
 
 
 def _value(raw: bytes) -> Any:
-    return json.loads(raw, parse_int=_integer)
+    try:
+        return json.loads(raw)
+    except ValueError:  # of an integer that is too long for Python
+        return json.loads(raw, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:
-    """An integer of any length; Python refuses to read very long ones."""
+    """An integer of any length."""
     return int(digits) if len(digits) < _LONG else float(digits)
 
 

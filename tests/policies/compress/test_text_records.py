@@ -1,7 +1,12 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from policies.compress.log_stamps import STAMP
 from policies.compress.text_choice import choose
-from policies.compress.text_records import records
+from policies.compress.text_records import _LEVEL, _NEAR, _marked, records
 
 NUMBERS = range(1, 13)
 
@@ -66,3 +71,23 @@ def test_of_a_long_text_the_middle_counts_too():
 @pytest.mark.parametrize("text", ["", "\n\n", " \n\t\n", "\x00", "-"])
 def test_odd_texts(text):
     assert records(text)
+
+
+MARK = re.compile(
+    rf"(?a)[^\n]{{0,{_NEAR}}}?(?:{STAMP}|(?<![^\s\[(|])(?:{_LEVEL.pattern.removeprefix('(?a)')}))"
+)
+PARTS = st.sampled_from(
+    [
+        *("2026-01-31 10:00:59", "Jan 31 10:00:59", "10:00:59", "10:00", "[   12.345678]", "é"),
+        *("1769853659", "1769853659.123", "21769853659", "0131 10:00:00", "INFO", "ERROR", "xWARN"),
+        *("[error]", "|FATAL", "(TRACE", "warnings", " ", "x" * 20, "1", ":", "\u0663"),
+    ]
+)
+
+
+@example("x " * 31 + "ERROR")
+@example("x " * 30 + "ERROR")
+@example("x " * 31 + "10:00:59")
+@given(st.lists(PARTS, max_size=8).map("".join))
+def test_a_time_or_a_level_is_found_as_one_pattern_finds_it(line):
+    assert _marked(line) == (MARK.match(line) is not None)
