@@ -15,6 +15,7 @@ from policies.base.plan import Outcome
 from policies.base.policy import Base, Strict, policy
 from policies.base.ports import Count, Store, View
 from policies.base.step import Edit, Skip, Step
+from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, has, signs
@@ -74,6 +75,10 @@ class History(Base):
         self._epochs = Epochs(version, settings.memory // 4, settings.ttl)
         self._stubs = Stubs(settings.min_tokens, settings.memory // 2)
         self._seen: Generations[tuple[str, bytes], float] = Generations(settings.memory // 4)
+
+    def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
+        """Which results were left out is known by what stands before them."""
+        return has(call.body.raw, self._signs[call.dialect])
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where earlier results are left out; `instead` goes on as the turn before did."""

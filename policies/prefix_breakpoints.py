@@ -82,6 +82,11 @@ class Breakpoints(Base):
         """What is too short to be cached needs no mark and no key."""
         return "too short to be cached" if terms.too_short(len(call.body.raw)) else ""
 
+    def reads(self, call: Call, terms: Terms) -> bool:
+        """Not where a key is all that the upstream takes."""
+        takes = accepted(call.dialect, terms)
+        return takes != Accepted() and bool(takes.mark or not takes.key)
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` with what the upstream takes of marks, keys and headers; else `Skip`."""
         terms = view.terms(call)

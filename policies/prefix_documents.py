@@ -19,6 +19,7 @@ from policies.base.ports import Entry, Store, View
 from policies.base.prompt import reading
 from policies.base.spans import Path
 from policies.base.step import Edit, Skip, Step
+from policies.base.terms import Terms
 from policies.base.units import Duration
 from policies.prefix.canonical_outline import Span, spliced
 from policies.prefix.documents_blocks import (
@@ -81,6 +82,10 @@ class StableDocuments(Base):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
+        """To look only at what has come since the turn before."""
+        return call.dialect in _DIALECTS
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where documents move, in this turn or an earlier one."""

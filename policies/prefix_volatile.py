@@ -103,9 +103,15 @@ class VolatileLines(Base):
             return ""
         return _QUIET if opens(call) in calm.sated else ""
 
+    def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
+        """They are wanted for the marks: what was read of the turn before saves time."""
+        return terms.rule in _READ
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where lines move; the `why` of either step says which change, at what cost."""
-        prompt = _prompt(call, view)
+        if self.reads(call, view.terms(call)):
+            blocks(call)
+        prompt = _prompt(call)
         if isinstance(prompt, str):
             return Skip(prompt)
         calm = self._calm.get(_scope(call))
@@ -235,10 +241,8 @@ class VolatileLines(Base):
         await store.put(seen.slot, encoded(kept), _TEMPLATE_TTL, call.model)
 
 
-def _prompt(call: Call, view: View) -> System | str:
+def _prompt(call: Call) -> System | str:
     """The system prompt; or why there is nothing to look at."""
-    if view.terms(call).rule in _READ:
-        blocks(call)  # they are wanted for the marks: what was read of the turn before saves time
     found = system(call) if call.dialect in BESIDES else None
     return "no system prompt" if found is None else found
 

@@ -13,6 +13,7 @@ import msgspec
 
 from policies.base.call import OPAQUE, Call
 from policies.base.plan import Outcome, Plan
+from policies.base.prompt import LONG, read_apart
 from policies.base.reply import Recording
 from policies.base.terms import SHORTEST
 from policies.base.usage import Usage
@@ -59,19 +60,31 @@ class Books:
 
     def close(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
         """Account for a finished request; its reply's `texts` are counted if need be."""
-        if outcome.usage is None and texts and plan.call.dialect is not OPAQUE:
-            self._later(self._count(plan, outcome, texts))
+        started = time.time() - outcome.total
+        count = outcome.usage is None and texts and plan.call.dialect is not OPAQUE
+        if count or len(plan.call.body.raw) > LONG:
+            self._later(self._look(plan, outcome, started, texts if count else None))
         else:
-            self._write(plan, outcome)
+            self._write(plan, outcome, started)
 
-    async def _count(self, plan: Plan, outcome: Outcome, texts: list[str]) -> None:
-        usage = await self._tokens.usage(plan.call.model, plan.call.dialect, plan.call.doc(), texts)
-        self._write(plan, msgspec.structs.replace(outcome, usage=usage))
+    async def _look(
+        self, plan: Plan, outcome: Outcome, started: float, texts: list[str] | None
+    ) -> None:
+        """Find out in threads what takes long to find out."""
+        call = plan.call
+        if texts is not None:
+            usage = await self._tokens.usage(call.model, call.dialect, call.doc(), texts)
+            outcome = msgspec.structs.replace(outcome, usage=usage)
+        if len(call.body.raw) > LONG and _reads(plan, outcome) and self._affords():
+            begun = perf_counter()
+            await read_apart(call)
+            self._spend(begun)
+        self._write(plan, outcome, started)
 
-    def _write(self, plan: Plan, outcome: Outcome) -> None:
+    def _write(self, plan: Plan, outcome: Outcome, started: float) -> None:
         if not self._closed:
             asyncio.get_running_loop().call_later(_LINGER, self._write_some)
-        self._closed.append((plan, outcome, time.time() - outcome.total))
+        self._closed.append((plan, outcome, started))
 
     def _write_some(self) -> None:
         self._write_down(_TOGETHER)
@@ -97,27 +110,28 @@ class Books:
     def _missed(self, plan: Plan, outcome: Outcome, started: float) -> Missed:
         """What the provider's cache should have read of the prompt, and why it did not."""
         call, terms = plan.call, plan.terms
-        if (
-            terms.rule == "none"
-            or plan.final is not None
-            or outcome.collapsed
-            or outcome.status >= 400
-            or outcome.backend != call.backends[0]
-            or len(call.body.raw) < SHORTEST * terms.minimum
-        ):
+        long = len(call.body.raw) > LONG  # then it has been read, unless there was no time for it
+        if not _reads(plan, outcome) or not (call.body.blocks if long else self._affords()):
             return Missed()
         begun = perf_counter()
-        self._allowance = min(_BURST, self._allowance + _SHARE * (begun - self._looked))
-        self._looked = begun
-        if self._allowance <= 0:
-            return Missed()  # a busy loop has better things to do
         ready = outcome.total if outcome.first_byte is None else outcome.first_byte
         sent = started + outcome.overhead
         found = self.predictions.settle(call, terms, outcome.usage, sent, started + ready)
-        self._allowance -= perf_counter() - begun
+        self._spend(begun)
         if found is None:
             return Missed()
         return Missed(found.cached, why_missed(found, outcome.usage))
+
+    def _affords(self) -> bool:
+        """Whether there is time for a prediction: a busy loop has better things to do."""
+        now = perf_counter()
+        self._allowance = min(_BURST, self._allowance + _SHARE * (now - self._looked))
+        self._looked = now
+        return self._allowance > 0
+
+    def _spend(self, begun: float) -> None:
+        """Account for it. One long body does not cost the others theirs for long."""
+        self._allowance = max(-_BURST, self._allowance - (perf_counter() - begun))
 
     def counter(self, model: str) -> Callable[[str], int]:
         """Counts the tokens of a text as a model does; for threads."""
@@ -162,3 +176,16 @@ class Books:
         self.metrics.flush()
         self._tokens.close()
         await asyncio.to_thread(self._ledger.close)
+
+
+def _reads(plan: Plan, outcome: Outcome) -> bool:
+    """Whether the first choice has read the prompt, and may have read some of it from its cache."""
+    call, terms = plan.call, plan.terms
+    return (
+        terms.rule != "none"
+        and plan.final is None
+        and not outcome.collapsed
+        and outcome.status < 400
+        and outcome.backend == call.backends[0]
+        and len(call.body.raw) >= SHORTEST * terms.minimum
+    )

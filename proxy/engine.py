@@ -17,6 +17,7 @@ import msgspec
 from policies.base.call import Call, Effect
 from policies.base.plan import Outcome, Plan, Row
 from policies.base.ports import Count, Store, View, fourths
+from policies.base.prompt import LONG, read_apart
 from policies.base.step import Answer, Edit, Refuse, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
@@ -163,6 +164,8 @@ class Engine:
                 rows.append(Row(name, Skip(why), 0.0, False, "idle", call))
                 continue
             started = time.perf_counter()
+            if len(call.body.raw) > LONG and stage.policy.reads(call, terms):
+                await read_apart(call)  # not under the policy's deadline
             step, failed = await self._ask(stage, call, now)
             step = earlier(step, back)
             mode = failed or _mode(stage, step, allowed, holdout=holdout)

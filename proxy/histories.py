@@ -60,7 +60,8 @@ class Histories:
         if before is not None:
             body.read_on(before.opening)
         known = len(before.opening.text) if before is not None else 0
-        if (len(body.raw) - known) * _NEW >= len(body.raw) and body.digest() is not None:
+        new = (len(body.raw) - known) * _NEW >= len(body.raw) <= self._bound
+        if new and body.digest() is not None:
             self._remember(body, before)
 
     def known(self, raw: bytes) -> int:

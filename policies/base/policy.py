@@ -44,6 +44,9 @@ class Policy(Protocol):
         Most requests are short or of no concern to most policies: they must cost nothing.
         """
 
+    def reads(self, call: Call, terms: Terms) -> bool:
+        """Whether `plan` asks for the prompt's blocks, which in a long body are read beforehand."""
+
     async def plan(self, call: Call, view: View) -> Step:
         """Decide. Must not write anything, nor change what later plans find: it may be for show.
 
@@ -82,6 +85,10 @@ class Base:
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
         """Nothing is known at a glance."""
         return ""
+
+    def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
+        """The body's bytes are enough."""
+        return False
 
     def depart(self, call: Call, step: Step) -> None:
         """Nothing hangs on what is under way."""

@@ -7,6 +7,8 @@ alone or in the one-part list that it must become to carry a mark.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from msgspec import Raw
 
@@ -16,7 +18,9 @@ from policies.base.prompt_parts import Unknown
 from policies.base.prompt_turns import LEAST, Laid, Latest, laid
 from policies.base.spans import members
 
-__all__ = ["Block", "Fields", "Reading", "blocks", "fields", "reading"]
+__all__ = ["LONG", "Block", "Fields", "Reading", "blocks", "fields", "read_apart", "reading"]
+
+LONG = 128 * 1024  # bytes of a body, beyond which reading it may take more than a millisecond
 
 
 class Reading(Laid):
@@ -55,21 +59,54 @@ def reading(call: Call) -> Reading | None:
     return found if isinstance(found, Reading) else None
 
 
+async def read_apart(call: Call) -> None:
+    """Read a body, so that the functions above find it read: in a thread if it is `LONG`.
+
+    Of the next turn of a conversation only what is new counts.
+    """
+    dialect, body = call.dialect, call.body
+    if isinstance(body.blocks, tuple) and body.blocks[0] is dialect:
+        return
+    before = _before(dialect, body.raw)
+    if len(body.raw) - (0 if before is None else len(before.text)) <= LONG:
+        _read(call)
+    else:
+        _keep(call, await asyncio.to_thread(_found, dialect, body.raw, before), before)
+
+
 def _read(call: Call) -> Read:
-    body = call.body
-    memo = body.blocks
+    memo = call.body.blocks
     if isinstance(memo, tuple) and memo[0] is call.dialect:
         return memo[1], memo[2]
-    long = call.dialect in _LISTED and len(body.raw) >= LEAST
-    before = _latest.before(body.raw) if long else None
-    made = _continued(call.dialect, body.raw, before) if before is not None else None
+    before = _before(call.dialect, call.body.raw)
+    found = _found(call.dialect, call.body.raw, before)
+    _keep(call, found, before)
+    return found[0], found[1]
+
+
+_Found = tuple[Fields | None, tuple[Block, ...] | None, Reading | None]
+
+
+def _keep(call: Call, found: _Found, before: Reading | None) -> None:
+    call.body.blocks = (call.dialect, *found)
+    made = found[2]
     if made is not None:
-        body.blocks = (call.dialect, made.top, made.blocks, made)
-        return made.top, made.blocks
-    top, found = parsed(call.dialect, body.raw)
-    new = _placed(call.dialect, body.raw, top, found) if long else None
-    body.blocks = (call.dialect, top, found, new)
-    return top, found
+        _latest.keep(made, before if made.known else None)
+
+
+def _before(dialect: Dialect, raw: bytes) -> Reading | None:
+    listed = dialect in _LISTED and len(raw) >= LEAST
+    return _latest.before(raw) if listed else None
+
+
+def _found(dialect: Dialect, raw: bytes, before: Reading | None) -> _Found:
+    """What a body holds; from the turn `before` on, if that is known. For any thread."""
+    made = None if before is None else _continued(dialect, raw, before)
+    if made is not None:
+        return made.top, made.blocks, made
+    top, found = parsed(dialect, raw)
+    listed = dialect in _LISTED and len(raw) >= LEAST
+    return top, found, _placed(dialect, raw, top, found) if listed else None
 
 
 _LISTED = (Dialect.CHAT, Dialect.MESSAGES)
@@ -103,7 +140,6 @@ def _kept(
     made.dialect, _, made.top, made.blocks = read
     made.earlier = {} if before is None else before.notes
     made.known = 0 if before is None else len(before.blocks)
-    _latest.keep(made, before)
     return made
 
 

@@ -93,11 +93,9 @@ def system(call: Call) -> System | None:
 
 def _beginning(read: Reading) -> dict[str, Any]:
     """As much of a request as has a part in its system prompt."""
-    messages: list[Any] = []
-    for raw in read.top.messages or ():
-        messages.append(_value(raw))
-        if not instructs(messages[-1]):
-            break
+    listed = (block for block in read.blocks if block.path[0] == "messages")
+    first = next((block.index for block in listed if block.place == "message"), None)
+    messages = [_value(raw) for raw in (read.top.messages or ())[:first]]
     return {"system": _value(read.top.system), "messages": messages}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from policies.base.call import Call
 from policies.base.ports import Reader, Store
-from policies.base.prompt import blocks
+from policies.base.prompt import LONG, blocks, read_apart
 from policies.base.terms import Terms
 from proxy.guards.minimum import loses_cache
 from proxy.guards.monotone import Monotone
@@ -45,6 +45,7 @@ class Guards:
         It changes what was sent before, and the first goes on from that. In doubt it does not.
         Where another worker has just sent the second, that is what goes on.
         """
+        await _read(original, *ways)
         verdict = await self._turns.review(original, ways[1], store)
         if verdict.ok and verdict.sent is not None:
             return True
@@ -69,6 +70,7 @@ class Guards:
 
         `anew`: they are known to change what was sent before, and to pay.
         """
+        await _read(original, edited)
         verdict = await self._turns.review(original, edited, store)
         if verdict.drift and not anew:
             return DRIFT
@@ -92,3 +94,9 @@ class Guards:
     async def sent(self, original: Call, forwarded: Call, store: Store, now: float) -> None:
         """The reply to a call has begun, at `now` in Unix seconds."""
         await self._turns.remember(original, forwarded, store, now)
+
+
+async def _read(*calls: Call) -> None:
+    for call in calls:
+        if len(call.body.raw) > LONG:
+            await read_apart(call)
