@@ -120,11 +120,8 @@ class Engine:
         """The same without the edits of what the model reads; cache marks are set anew."""
         gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
         left, _, edited = await self._fold(call, pipeline, without | gone, holdout)
-        kept = [
-            _guarded(old) if old.policy in gone else new
-            for old, new in zip(rows, left, strict=False)
-        ]
-        return kept, edited
+        both = zip(rows, left, strict=False)
+        return [_guarded(old) if old.policy in gone else new for old, new in both], edited
 
     async def _fold(
         self,

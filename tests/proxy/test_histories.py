@@ -149,6 +149,15 @@ def test_one_body_beyond_the_bound_is_not_kept():
     assert not histories._old
 
 
+def test_a_body_larger_than_the_memory_is_not_taken_apart_for_it(monkeypatch):
+    monkeypatch.setattr(policies.base.reading.Reading, "openings", None)
+    histories = Histories(bound=100_000)
+    [raw] = turns("large", 1)
+    histories.read(Body(raw.replace(WORDS.encode(), WORDS.encode() * 20)))
+    with pytest.raises(TypeError):
+        histories.read(Body(raw))
+
+
 def test_what_is_refused_afresh_is_refused_when_it_opens_as_another():
     histories = Histories()
     (raw,) = turns("x", 1)
