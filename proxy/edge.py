@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterable
 from functools import lru_cache
 from urllib.parse import unquote
 
+from policies.base.apart import apart
 from policies.base.body import Body
 from policies.base.call import OPAQUE, Call, Dialect
 from policies.base.errors import MalformedBody
@@ -109,8 +109,8 @@ async def read_call(
             body = Body(wire)
             model, stream = generation.repeats.read(dialect, body)
         elif encoding is None or readable(encoding):
-            body = await asyncio.to_thread(_inflated, wire, encoding or b"", limit)
-            model, stream = await asyncio.to_thread(generation.repeats.read_new, dialect, body)
+            body = await apart(_inflated, wire, encoding or b"", limit)
+            model, stream = await apart(generation.repeats.read_new, dialect, body)
         else:
             dialect, body = OPAQUE, Body(b"", wire)
     route = generation.router.find(model, endpoint)

@@ -7,11 +7,10 @@ alone or in the one-part list that it must become to carry a mark.
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from msgspec import Raw
 
+from policies.base.apart import apart
 from policies.base.call import Call, Dialect
 from policies.base.prompt_chain import Block, Chain, Fields, Read, parsed, read_fields
 from policies.base.prompt_parts import Unknown
@@ -71,7 +70,7 @@ async def read_apart(call: Call) -> None:
     if len(body.raw) - (0 if before is None else len(before.text)) <= LONG:
         _read(call)
     else:
-        _keep(call, await asyncio.to_thread(_found, dialect, body.raw, before), before)
+        _keep(call, await apart(_found, dialect, body.raw, before), before)
 
 
 def _read(call: Call) -> Read:
