@@ -161,8 +161,6 @@ class Engine:
                 rows.append(Row(name, Skip(why), 0.0, False, "idle", call))
                 continue
             started = time.perf_counter()
-            if len(call.body.raw) > LONG and stage.policy.reads(call, terms):
-                await read_apart(call)  # not under the policy's deadline
             step, failed = await self._ask(stage, call, now)
             step = earlier(step, back)
             mode = failed or _mode(stage, step, allowed, holdout=holdout)
@@ -233,6 +231,8 @@ class Engine:
             self._bind(stage.name, call.tenant), now, self._terms, self._counter, self.trial
         )
         try:
+            if len(call.body.raw) > LONG and policy.reads(call, self._terms(call)):
+                await read_apart(call)  # not under the policy's deadline
             work = policy.plan(call, view)
             try:
                 waits = work.send(None)

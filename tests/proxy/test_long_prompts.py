@@ -118,6 +118,16 @@ async def test_reading_does_not_count_against_a_deadline(monkeypatch):
     assert (plan.rows[0].step.why, made.failed) == ("read", [])
 
 
+async def test_a_fault_before_reading_costs_no_client_its_answer():
+    class Faulty(Fixed):
+        def reads(self, call, terms):
+            raise RuntimeError
+
+    made = engine()
+    plan = await made.plan(a_long("faulty"), pipeline(Faulty("a.x", Skip("read"))))
+    assert (plan.rows[0].mode, plan.call, made.failed) == ("error", plan.original, ["a.x"])
+
+
 @pytest.fixture
 async def books(tmp_path):
     made = Books(Ledger(tmp_path / "ledger.sqlite3"), Metrics(), Prices.load(), Tokens())
