@@ -73,9 +73,9 @@ def is_code_or_diff(text: str, seen: str) -> bool:
 
 
 def _looks(text: str) -> bool:
-    if any(sign in text for sign in _SIGNS) and (_FENCE.search(text) or _DIFF.search(text)):
-        return True
-    if any(sign in text for sign in _ESCAPED):
+    if any(sign in text for sign in _SIGNS) and (
+        any(sign in text for sign in _ESCAPED) or _FENCE.search(text) or _DIFF.search(text)
+    ):
         return True
     half = len(text) // 2
     lines = _first(text[: _SAMPLE * _WIDEST])
