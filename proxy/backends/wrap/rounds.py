@@ -20,7 +20,7 @@ from policies.base.ports import Backend
 from policies.base.prompt_memo import Memo
 from policies.base.reply import Reply
 from policies.base.spans import splice
-from proxy.backends.wrap.rounds_chunks import RoundChunks, leave
+from proxy.backends.wrap.rounds_chunks import RoundChunks, Unreadable, decoded, leave
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
 from proxy.backends.wrap.rounds_prompt import Prompt
 from proxy.backends.wrap.rounds_request import (
@@ -29,6 +29,7 @@ from proxy.backends.wrap.rounds_request import (
     prompts,
     tells_usage,
     uncompressed,
+    unedited,
     with_body,
 )
 from proxy.backends.wrap.rounds_talk import Talk
@@ -90,17 +91,21 @@ class LocalTools:
         raws, chain = await self._rounds.told(call, tool, prompt.raws, own)
         if raws != prompt.raws:
             call = with_body(call, prompt.body(raws))
-        told = tells_usage(call)
-        asking, reply = await self._first(uncompressed(call), told=told)
-        if reply.status != 200:
+        call, told = uncompressed(call), tells_usage(call)
+        asking, reply = await self._first(call, told=told)
+        if reply.status != 200 or _kind(reply) not in (_PLAIN, _STREAM):
             return reply
         talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
-        if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
-            head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-            rounds = self._stream(talk, form.relay(tool.name, usage=told), reply)
-            chunks = RoundChunks(rounds, reply.chunks)
-            return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
-        return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
+        try:
+            held = await (_opened if _kind(reply) == _STREAM else _held)(reply)
+        except Unreadable:  # if it calls the tool, the client must not see that
+            return await self._inner.send(unedited(call))
+        if _kind(reply) != _STREAM:
+            return await self._whole(talk, held)
+        head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
+        rounds = self._stream(talk, form.relay(tool.name, usage=told), held.reply)
+        chunks = RoundChunks(rounds, reply.chunks)
+        return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
 
     async def _first(self, call: Call, *, told: bool) -> tuple[Call, Reply]:
         """What is sent first, and the reply: asking for the usage, where the upstream takes that.
@@ -143,7 +148,7 @@ class LocalTools:
             lost: Reply | ProxyError
             try:
                 reply = await self._inner.send(following)
-                held = _Held(reply, None) if stream else await _held(reply)
+                held = await (_opened if stream else _held)(reply)
             except ProxyError as error:
                 lost = error
             else:
@@ -156,12 +161,12 @@ class LocalTools:
             following = talk.instead(lost)
         return None
 
-    async def _whole(self, talk: Talk, reply: Reply) -> Reply:
-        """All rounds of a plain reply; one that cannot be read passes as it is."""
-        held: _Held | None = await _held(reply)
-        assert held is not None
-        if held.doc is None or not talk.calls(held.doc):
-            return held.reply
+    async def _whole(self, talk: Talk, first: _Held) -> Reply:
+        """All rounds of a plain reply; one that is no JSON passes as it is."""
+        held: _Held | None = first
+        reply = first.reply
+        if first.doc is None or not talk.calls(first.doc):
+            return reply
         try:
             while held is not None and held.doc is not None:
                 reply = held.reply
@@ -244,8 +249,14 @@ def _kind(reply: Reply) -> bytes:
     return (reply.header(b"content-type") or b"").partition(b";")[0].strip().lower()
 
 
+async def _opened(reply: Reply) -> _Held:
+    """A reply that comes as a stream, in plain bytes."""
+    streams = reply.status == 200 and _kind(reply) == _STREAM
+    return _Held(await decoded(reply) if streams else reply, None)
+
+
 async def _held(reply: Reply) -> _Held:
-    """A reply that is there whole, and what a plain one says."""
+    """A reply that is there whole, and what a plain one says. Raises `Unreadable`."""
     body = reply.whole
     try:
         if body is None:
@@ -253,6 +264,8 @@ async def _held(reply: Reply) -> _Held:
     finally:  # also where the client has gone
         await reply.chunks.aclose()
     plain = decode(reply.headers, body, _LARGEST) if _kind(reply) == _PLAIN else None
+    if plain is None and reply.status == 200 and reply.header(b"content-encoding") is not None:
+        raise Unreadable("the upstream's reply is in a content-encoding that cannot be read")
     return _Held(_once(reply, body, reply.headers), None if plain is None else read(plain))
 
 

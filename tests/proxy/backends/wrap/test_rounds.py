@@ -1,5 +1,4 @@
 import asyncio
-import gzip
 import json
 from itertools import pairwise
 
@@ -25,11 +24,10 @@ from tests.fakes.round_replies import (
     listen,
     plain,
     read,
-    said,
     streamed,
     wrapped,
 )
-from tests.fakes.scripted_model import PLAIN, Turn
+from tests.fakes.scripted_model import Turn
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -208,16 +206,6 @@ async def test_a_refusal_that_has_nothing_to_do_with_stream_options_is_final(sta
     reply = await tools.send(asking("chat/completions", stream=True))
     assert (reply.status, await read(reply)) == (status, REFUSED)
     assert len(inner.calls) == 1
-
-
-async def test_a_compressed_reply_is_read(kind):
-    body = json.dumps(PLAIN[kind](said(kind, OWN))).encode()
-    packed = whole(gzip.compress(body), headers=(*JSON, (b"content-encoding", b"gzip")))
-    tools, _ = wrapped(packed, plain(kind, Turn("So."), 2))
-    reply = await tools.send(asking(kind))
-    heard = await read(reply)
-    assert b"So." in heard
-    assert reply.header(b"content-length") == b"%d" % len(heard)
 
 
 @pytest.mark.parametrize(
