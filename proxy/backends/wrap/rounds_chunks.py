@@ -12,6 +12,8 @@ import msgspec
 from policies.base.reply import Chunks, Reply
 from proxy.errors import BrokenReply, ProxyError
 from proxy.wire.encoding import inflating
+from proxy.wire.frames import Frames
+from proxy.wire.rounds import Relay
 
 _LINGER = 0.1  # seconds
 
@@ -45,6 +47,23 @@ async def leave(chunks: Chunks) -> None:
             async for _ in chunks:
                 pass
     await chunks.aclose()
+
+
+async def shown(
+    relay: Relay, frames: Frames, reply: Reply, *, hidden: bool
+) -> AsyncGenerator[bytes]:
+    """What passes to the client of a round, up to its last event: some upstreams linger.
+
+    Raises `BrokenReply` where a `hidden` round ends before anything of it was shown.
+    """
+    async for chunk in reply.chunks:
+        passed = b"".join(map(relay.feed, frames.feed(chunk)))
+        if passed:
+            yield passed
+        if relay.over:
+            return
+    if hidden and not relay.whole and not relay.begun:
+        raise BrokenReply("the upstream ended its reply before it had said anything")
 
 
 class Unreadable(BrokenReply):
