@@ -93,6 +93,7 @@ class ChatRelay:
         self._head: Members | None = None  # of the first chunk that has passed
         self._spoke = self._speaks = False  # text in a round before, and in this one
         self._places: dict[int, int | None] = {}  # of this round's calls; None: not shown
+        self._ids: dict[int, Any] = {}  # of the last call at each place
         self._shown = 0  # calls that the client has seen
         self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
@@ -167,6 +168,14 @@ class ChatRelay:
         Its name is whole once arguments follow.
         """
         at = place(part.get("index"))
+        before: list[Members] = []
+        if replay_chat.begins_another(part, self._ids.get(at)):
+            before = self._placed(at) if at in self._open else []
+            self._places.pop(at, None)
+        self._ids[at] = part.get("id") or self._ids.get(at)
+        return before + self._continued(at, part)
+
+    def _continued(self, at: int, part: Members) -> list[Members]:
         if at in self._places:
             shown = self._places[at]
             return [] if shown is None else [{**part, "index": shown}]
@@ -199,7 +208,7 @@ class ChatRelay:
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
         self._first = self.own = self.over = False
-        self._places, self._open = {}, {}
+        self._places, self._ids, self._open = {}, {}, {}
         self._tail, self.events = [], []
         return passed
 
