@@ -96,7 +96,7 @@ def _index(texts: Sequence[str]) -> Callable[[str], list[int]]:
     mean = sum(lengths) / len(lengths)
 
     def find(question: str) -> list[int]:
-        scores: Counter[int] = Counter()
+        scores: defaultdict[int, float] = defaultdict(float)
         for word in set(_word.findall(question.lower())):
             found = held.get(word, ())
             weight = log(1 + (len(texts) - len(found) + 0.5) / (len(found) + 0.5))
@@ -112,7 +112,7 @@ def plain(context: Context, share: float, count: Count) -> str:
     """What BM25 alone leaves: the nearest passages that there is room for."""
     texts = context.documents
     room = share * sum(map(count, texts))
-    kept = []
+    kept: list[str] = []
     for place in _index([f"{a} {b}" for a, b in context.passages])(context.question):
         size = count(texts[place])
         if size <= room or not kept:

@@ -113,9 +113,8 @@ class _Upstream(http.server.BaseHTTPRequestHandler):
 class Headroom:
     """Its proxy in `cache` mode: what it forwards for a request."""
 
-    def __init__(self, price: Price, folder: Path) -> None:
+    def __init__(self, price: Price) -> None:
         self._price = price
-        self._folder = folder
         self._meter: Meter | None = None
         self._now = 0.0
         self._call: Call | None = None
@@ -126,7 +125,7 @@ class Headroom:
         """Send the request through it; what reached the upstream."""
         self._call, self._now, self._sent = call, now, None
         if self._meter is None:
-            encode = Encoder(call.model, self._folder)
+            encode = Encoder(call.model)
             self._meter = Meter(lambda grain: rule_of(self._price, 1 << 20, grain), encode)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"content-type": "application/json", "authorization": "Bearer sk-bench"}
@@ -167,7 +166,7 @@ def headroom(price: Price, folder: Path) -> Iterator[Pipeline]:
         raise BenchError("Headroom is not installed; run scripts/bench-peers")
     for name in TABLES:
         unpack(name, folder)
-    forward = Headroom(price, folder)
+    forward = Headroom(price)
     kind = type("Upstream", (_Upstream,), {"owner": forward})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

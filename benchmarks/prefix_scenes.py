@@ -6,7 +6,7 @@ import json
 import random
 import re
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log
 from pathlib import Path
@@ -116,15 +116,15 @@ class _Bm25:
 
     def to(self, question: str, own: int) -> list[int]:
         """`own` and the 19 texts nearest to the question."""
-        scores: Counter[int] = Counter()
+        scores: defaultdict[int, float] = defaultdict(float)
         for word in set(re.findall(r"\w+", question.lower())):
             places = self._where.get(word, [])
             weight = log(1 + (len(self._counts) - len(places) + 0.5) / (len(places) + 0.5))
             for index in places:
                 count, size = self._counts[index][word], sum(self._counts[index].values())
                 scores[index] += weight * count * 2.2 / (count + 0.3 + 0.9 * size / self._mean)
-        del scores[own]
-        others = [index for index, _ in scores.most_common(_PASSAGES - 1)]
+        scores.pop(own, None)
+        others = sorted(scores, key=lambda index: -scores[index])[: _PASSAGES - 1]
         more = (i for i in range(len(self._counts)) if i != own and i not in others)
         while len(others) < _PASSAGES - 1:
             others.append(next(more))

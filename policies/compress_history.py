@@ -18,11 +18,11 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message, has, signs
-from policies.compress.freeze_turns import turn
-from policies.compress.history_epochs import Begun, Epochs, Group
+from policies.compress.freeze_turns import Turn, turn
+from policies.compress.history_epochs import Begun, Epochs, Group, answered
 from policies.compress.history_stubs import VERSION, Asked, Stub, Stubs, asked
 
-_AT_ONCE = 64 * 1024  # bytes of results that are read there
+_AT_ONCE = 8 * 1024  # bytes of new results that are read on the event loop
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
 _MARGIN = 1.1  # lifetimes are not kept to the second
@@ -58,21 +58,24 @@ class History(Base):
         """`keep`: the latest messages with results that stay; as many at least go at a time.
 
         `above`: tokens of a request, by estimate. `min_tokens`: shorter results stay.
+        `names`: but for lines that tell of failures, and with the values and negations of the rest
+        by name; results that hold little else stay.
         `memory`: bytes kept at hand; `ttl`: how long it is stored what was left out.
         """
 
         keep: Annotated[int, Field(ge=1)] = 10
         above: Annotated[int, Field(ge=0)] = 32_000
         min_tokens: Annotated[int, Field(ge=1)] = 100
+        names: bool = True
         memory: Size = 16_000_000
         ttl: Annotated[Duration, Field(gt=0)] = 30 * 86400.0
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        version = ("history", VERSION, settings.keep, settings.min_tokens)
+        version = ("history", VERSION, settings.keep, settings.min_tokens, settings.names)
         self._signs = {each: signs(each, users=False) for each in Dialect}
         self._epochs = Epochs(version, settings.memory // 4, settings.ttl)
-        self._stubs = Stubs(settings.min_tokens, settings.memory // 2)
+        self._stubs = Stubs(settings.min_tokens, settings.memory // 2, names=settings.names)
         self._seen: Generations[tuple[str, bytes], float] = Generations(settings.memory // 4)
 
     async def plan(self, call: Call, view: View) -> Step:
@@ -81,21 +84,37 @@ class History(Base):
         if not has(call.body.raw, wanted):
             return Skip("no results of tools")
         here = await turn(call)
-        groups = here and self._epochs.groups(call, here.holding(wanted), self.settings.keep)
+        groups = here and self._groups(call, here, wanted)
         if groups is None:
             return Skip("a shape to leave alone")
         if not groups:
             return Skip("few results")
-        known, begun = await self._epochs.masked(call, groups, view.store, view.now)
-        memo = _Memo(groups[0].key, view.now, begun, view.counter(call.model), asked(call))
-        going_on = await self._masked(call, groups[known - 1 : known], memo)
+        known, before, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        memo = _Memo(groups[0].key, view.now, None, view.counter(call.model), asked(call))
+        going_on: Edit | Skip = Skip("nothing is left out yet", memo)
+        for number in (before, known):
+            # What was sent without may have been another conversation that begins as this one:
+            # the engine knows how the turn before was sent, and goes on from that.
+            told = memo._replace(begun=begun if number == known else None)
+            step = await self._masked(call, groups[number - 1 : number], told)
+            if isinstance(step, Edit):
+                going_on = msgspec.structs.replace(step, instead=going_on, known=True)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
-        memo = memo._replace(begun=Begun(groups[-1].key))
+        masked = len(groups[known - 1].messages) if known else 0
+        memo = memo._replace(begun=Begun(groups[-1].key, masked))
         anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)
         return going_on
+
+    def _groups(self, call: Call, here: Turn, wanted: Sequence[bytes]) -> Sequence[Group] | None:
+        """What may be masked: nothing that the model has not read yet."""
+        results, keep = here.holding(wanted), self.settings.keep
+        if len(results) < 2 * keep:
+            return ()
+        read = answered(call.dialect, here.listed.raws)
+        return self._epochs.groups(call, results, keep, read)
 
     def _due(self, call: Call, view: View, seen: bytes) -> bool:
         """Whether the request is long, or its conversation so old that no cache has it."""
@@ -109,7 +128,7 @@ class History(Base):
     async def _masked(self, call: Call, groups: Sequence[Group], memo: _Memo) -> Edit | Skip:
         """The request without the results of a group, if there is one."""
         messages = groups[0].messages if groups else ()
-        if sum(len(message.raw) for message in messages) <= _AT_ONCE:
+        if self._stubs.new(memo.asked, messages) <= _AT_ONCE:
             stubs = self._stubs.of(memo.asked, messages)
         else:
             stubs = await asyncio.to_thread(self._stubs.of, memo.asked, messages)

@@ -17,7 +17,7 @@ from policies.compress.freeze_places import Spot, signs, spots
 from policies.compress.project_cut import projected
 from policies.compress.project_places import Expression
 
-VERSION = 1  # of what a result becomes under the same rule
+VERSION = 2  # of what a result becomes under the same rule
 
 
 def _checked(text: str) -> str:

@@ -24,7 +24,19 @@ def rewritten(call: Call, rows: Sequence[Row]) -> Call:
 
 def changes_history(step: Step) -> bool:
     """Whether it changes, on purpose, what was sent before."""
-    return isinstance(step, Edit) and step.instead is not None
+    return isinstance(step, Edit) and step.instead is not None and not step.known
+
+
+def earlier(step: Step, back: int) -> Step:
+    """What is done instead of a step, `back` times over."""
+    while back and isinstance(step, Edit) and step.instead is not None:
+        step, back = step.instead, back - 1
+    return step
+
+
+def goes_back(rows: Sequence[Row]) -> bool:
+    """Whether there is anything that could be done instead."""
+    return any(row.applied and isinstance(row.step, Edit) and row.step.instead for row in rows)
 
 
 def rewrites(step: Step) -> bool:

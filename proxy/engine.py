@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
+from functools import partial
 
 import msgspec
 
@@ -19,7 +20,7 @@ from policies.base.ports import Count, Store, View, fourths
 from policies.base.step import Answer, Edit, Refuse, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
-from proxy.edits import after, changes_history, rewrites, rewritten
+from proxy.edits import after, changes_history, earlier, goes_back, rewrites, rewritten
 from proxy.guards.guards import DRIFT, SPACE, Guards
 from proxy.guards.rollback import Observed
 from proxy.holdout import conversation, draws
@@ -68,15 +69,8 @@ class Engine:
         """
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
-        found = await self._fold(call, pipeline, without, holdout=holdout)
-        anew = any(row.applied and changes_history(row.step) for row in found[0])
-        if anew:
-            found, anew = await self._cheaper(call, pipeline, without, found, holdout=holdout)
-        rows, final, edited = found
-        watched: Call | None = rewritten(call, rows)
-        if final is not None or (watched is call and not pipeline.restless):
-            watched = None
-        why = "" if watched is None else await self._refusal(call, watched, anew=anew)
+        fold = partial(self._fold, call, pipeline, without, holdout)
+        (rows, final, edited), watched, why = await self._cheapest(call, pipeline, fold)
         if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
@@ -84,24 +78,34 @@ class Engine:
         terms, name, drifted = self._terms(edited), pipeline.name, why == DRIFT
         return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms, drifted)
 
-    async def _cheaper(
-        self,
-        call: Call,
-        pipeline: Pipeline,
-        without: frozenset[str],
-        anew: _Folded,
-        *,
-        holdout: bool,
-    ) -> tuple[_Folded, bool]:
-        """`anew` and True, if changing what was sent before pays; else what goes on from it."""
-        going_on = await self._fold(call, pipeline, without, holdout=holdout, anew=False)
-        ways, store = (going_on[2], anew[2]), self._bind(SPACE, call.tenant)
+    async def _cheapest(
+        self, call: Call, pipeline: Pipeline, fold: Callable[[int], Awaitable[_Folded]]
+    ) -> tuple[_Folded, Call | None, str]:
+        """What goes on from the turn before, or what changes what was sent, if that pays.
+
+        With the call to be watched, and why it must not be sent as it was edited.
+        """
+        found = await fold(0)
+        anew = found if any(row.applied and changes_history(row.step) for row in found[0]) else None
+        back = 0 if anew is None else 1
+        found = found if anew is None else await fold(back)
+        watched, why = await self._watched(call, pipeline, found)
+        while why == DRIFT and goes_back(found[0]):
+            back += 1
+            found = await fold(back)
+            watched, why = await self._watched(call, pipeline, found)
+        if anew is not None and await self._pays(call, (found[2], anew[2])):
+            return anew, *await self._watched(call, pipeline, anew, anew=True)
+        return found, watched, why
+
+    async def _pays(self, call: Call, ways: tuple[Call, Call]) -> bool:
+        """Whether the second, which changes what was sent before, costs less than the first."""
         try:
-            if await self._guards.pays(call, ways, store, self._clock()):
-                return anew, True
+            store = self._bind(SPACE, call.tenant)
+            return await self._guards.pays(call, ways, store, self._clock())
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
-        return going_on, False
+            return False
 
     async def _unedited(
         self,
@@ -114,7 +118,7 @@ class Engine:
     ) -> tuple[list[Row], Call]:
         """The same without the edits of what the model reads; cache marks are set anew."""
         gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
-        left, _, edited = await self._fold(call, pipeline, without | gone, holdout=holdout)
+        left, _, edited = await self._fold(call, pipeline, without | gone, holdout)
         kept = [
             _guarded(old) if old.policy in gone else new
             for old, new in zip(rows, left, strict=False)
@@ -126,13 +130,12 @@ class Engine:
         call: Call,
         pipeline: Pipeline,
         without: frozenset[str],
-        *,
         holdout: bool,
-        anew: bool = True,
+        back: int = 0,
     ) -> _Folded:
         """What each policy decided, what ended the fold, and the call as they left it.
 
-        `anew`: whether edits may change what was sent before, as far as they say that they do.
+        `back`: how often to do what edits name `instead`.
         """
         allowed = call.effects & pipeline.effects
         rows: list[Row] = []
@@ -161,8 +164,7 @@ class Engine:
                 continue
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
-            if not anew and isinstance(step, Edit):
-                step = step.instead or step
+            step = earlier(step, back)
             mode = failed or _mode(stage, step, allowed, holdout=holdout)
             if doubted and mode == "on" and isinstance(step, Edit):
                 mode = "shadow"
@@ -176,14 +178,22 @@ class Engine:
             terms = self._terms(call)
         return rows, None, call
 
-    async def _refusal(self, call: Call, edited: Call, *, anew: bool) -> str:
-        """Why the edits must not be sent; a guard that fails refuses them."""
+    async def _watched(
+        self, call: Call, pipeline: Pipeline, found: _Folded, *, anew: bool = False
+    ) -> tuple[Call | None, str]:
+        """The call whose prompt is compared with the turn before, if any, and why it must not go.
+
+        A guard that fails refuses the edits.
+        """
+        watched = rewritten(call, found[0])
+        if found[1] is not None or (watched is call and not pipeline.restless):
+            return None, ""
         store = self._bind(SPACE, call.tenant)
         try:
-            return await self._guards.refuses(call, edited, store, anew=anew)
+            return watched, await self._guards.refuses(call, watched, store, anew=anew)
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._note("guard", error)
-            return "could not be checked"
+            return watched, "could not be checked"
 
     def depart(self, plan: Plan, pipeline: Pipeline) -> None:
         """The plan is being sent, to be followed by one `land`; never raises."""

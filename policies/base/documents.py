@@ -11,14 +11,12 @@ import msgspec
 
 Style = Literal["xml", "numbered"]
 
-_XML = re.compile(
-    r"<document(?:\s[^<>]*)?>(?P<inner>(?:(?!</?document\b).)*)</document>", re.DOTALL
-)
-# "Document [1] …" a line or paragraph each, or "[1] …" a paragraph each.
+_XML = re.compile(r"<document(?:\s[^<>]*)?>(?P<inner>(?:[^<]++|<(?!/?document\b))*+)</document>")
+# "Document [1] …" a line or paragraph each, or "[1] …" a paragraph each; searched for is the
+# line feed before it.
 _LABELLED = re.compile(
-    r"(?m)^(?:Document \[(?P<long>\d+)\](?P<after>(?:(?!\n\n|\nDocument \[).)+)"
-    r"|\[(?P<short>\d+)\](?P<rest>(?:(?!\n\n).)+))",
-    re.DOTALL,
+    r"\n(?:Document \[(?P<long>\d+)\](?P<after>(?:[^\n]++|\n(?!\n|Document \[))++)"
+    r"|\[(?P<short>\d+)\](?P<rest>(?:[^\n]++|\n(?!\n))++))"
 )
 
 
@@ -41,6 +39,8 @@ def documents(text: str, styles: Sequence[Style]) -> list[Document]:
 
 
 def _xml(text: str) -> list[Document]:
+    if "<document" not in text:
+        return []
     found = [Document(*m.span(), *m.span("inner")) for m in _XML.finditer(text)]
     if len(found) != len(re.findall(r"<document[\s>]", text)):
         return []  # one within another, or one that is not closed
@@ -48,15 +48,17 @@ def _xml(text: str) -> list[Document]:
 
 
 def _numbered(text: str) -> list[Document]:
-    matches = list(_LABELLED.finditer(text))
+    if "[" not in text:
+        return []
+    matches = list(_LABELLED.finditer(f"\n{text}"))
     numbers = [int((match["long"] or match["short"])[:6]) for match in matches]
     if len(matches) < 2 or numbers != list(range(1, len(numbers) + 1)):
         return []
     found: list[Document] = []
     for match in matches:
         name = "after" if match["long"] else "rest"
-        end = match.start() + len(match[0].rstrip())
-        found.append(Document(match.start(), end, match.start(name), end))
+        end = match.start() + len(match[0].rstrip()) - 1
+        found.append(Document(match.start(), end, match.start(name) - 1, end))
     return found if _adjacent(text, found) else []
 
 

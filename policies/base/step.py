@@ -30,7 +30,9 @@ class Edit(msgspec.Struct, frozen=True):
     `local`: a tool in the new body that the client is not to see, nor calls of it.
 
     `instead` is set where the edit changes, on purpose, what earlier turns were sent as: it goes
-    on as they did, and is what is done unless reading anew what follows the change pays.
+    on as they did, and is what is done unless reading anew what follows the change pays. Where
+    the edit is `known`, an earlier turn of this prompt was sent with it, and `instead` is done
+    only if the turn before this one was not.
     """
 
     body: Body
@@ -43,6 +45,7 @@ class Edit(msgspec.Struct, frozen=True):
     revocable: tuple[str, ...] = ()
     local: LocalTool | None = None
     instead: Edit | Skip | None = None
+    known: bool = False
 
     @property
     def removed(self) -> int:

@@ -25,14 +25,19 @@ class _Job:
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._tasks = iter(tasks)
-        self.stopped = False
+        self._stopped = False
         self.done: dict[bytes, Form] = {}
 
     def run(self) -> None:
         for task in self._tasks:
-            if self.stopped:
+            if self._stopped:
                 return
             self.done[task.key] = task.make()
+
+    def stop(self) -> None:
+        """Begin nothing more, and hold no text: a job may wait long for its thread."""
+        self._stopped = True
+        self._tasks = iter(())
 
 
 class Workshop:
@@ -60,7 +65,7 @@ class Workshop:
         try:
             await asyncio.wait([running], timeout=max(0.0, seconds))
         finally:
-            job.stopped = True
+            job.stop()
             found = dict(job.done)
             if not running.done():
                 running.add_done_callback(lambda _: late(_others(job.done, found)))

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from policies.base.call import Call
+import msgspec
+
+from policies.base.call import Call, Dialect
 from policies.base.ports import Reader, Store
 from policies.base.prompt import blocks
 from policies.compress.freeze_memory import Generations
@@ -28,9 +30,13 @@ class Group(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An epoch that is to be stored, or stored again before it is forgotten."""
+    """An epoch that is to be stored, or stored again before it is forgotten.
+
+    `instead` of so many results that were masked before it.
+    """
 
     key: bytes
+    instead: int
 
 
 class Epochs:
@@ -39,14 +45,18 @@ class Epochs:
     def __init__(self, version: tuple[object, ...], memory: int, ttl: float) -> None:
         self._version = repr(version).encode()
         self._ttl = ttl
-        self._known: Generations[tuple[str, bytes], bool] = Generations(memory)
+        self._known: Generations[tuple[str, bytes], int] = Generations(memory)
 
-    def groups(self, call: Call, messages: Sequence[Message], size: int) -> list[Group] | None:
+    def groups(
+        self, call: Call, messages: Sequence[Message], size: int, read: int
+    ) -> list[Group] | None:
         """What may be masked, in steps of `size` results, of which as many are left in full.
 
-        None where the shape of the prompt is not known.
+        Nothing behind the message `read`. None where the shape of the prompt is not known.
         """
         count = len(messages) // size - 1
+        while count > 0 and messages[count * size - 1].number > read:
+            count -= 1
         if count <= 0:
             return []
         chains = _chains(call)
@@ -61,27 +71,64 @@ class Epochs:
 
     async def masked(
         self, call: Call, groups: Sequence[Group], store: Reader, now: float
-    ) -> tuple[int, Begun | None]:
-        """How many of the groups, the largest first, earlier turns were sent without."""
+    ) -> tuple[int, int, Begun | None]:
+        """How many of the groups, the largest first, earlier turns were sent without.
+
+        And how many before that.
+        """
         for at in range(len(groups) - 1, -1, -1):
             key = groups[at].key
-            if self._known.get((call.tenant, key)):
-                return at + 1, None
+            before = self._known.get((call.tenant, key))
+            if before is not None:
+                return at + 1, _number(groups, before), None
             entry = await store.get(key)
-            if entry is not None:
-                self._known.put((call.tenant, key), value=True, size=len(key))
+            if entry is not None and entry.value.isdigit():
+                before = int(entry.value)
+                self._known.put((call.tenant, key), before, len(key))
                 old = 0 < entry.expires < now + self._ttl / 2
-                return at + 1, Begun(key) if old else None
-        return 0, None
+                return at + 1, _number(groups, before), Begun(key, before) if old else None
+        return 0, 0, None
 
     async def begin(self, call: Call, begun: Begun, store: Store) -> None:
         """From now on the results up to there are masked."""
-        self._known.put((call.tenant, begun.key), value=True, size=len(begun.key))
-        await store.put(begun.key, b"masked", self._ttl, call.model)
+        self._known.put((call.tenant, begun.key), begun.instead, len(begun.key))
+        await store.put(begun.key, b"%d" % begun.instead, self._ttl, call.model)
 
     def _key(self, call: Call, chain: bytes) -> bytes:
         named = b"\0".join((self._version, call.model.encode(errors="replace"), chain))
         return blake2b(named, digest_size=32).digest()
+
+
+class _Said(msgspec.Struct, gc=False):
+    """What tells whose a message is."""
+
+    role: str = ""
+    type: str = "message"
+
+
+_said = msgspec.json.Decoder(_Said).decode
+_MODELS = ("_call", "reasoning", "compaction")  # ends of the types of what models write
+
+
+def answered(dialect: Dialect, raws: Sequence[bytes]) -> int:
+    """The number of the last message by the model, -1 where there is none.
+
+    What follows it no model has read yet.
+    """
+    for number in range(len(raws) - 1, -1, -1):
+        try:
+            said = _said(raws[number])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        models = dialect is Dialect.RESPONSES and said.type.endswith(_MODELS)
+        if models or said.role == "assistant":
+            return number
+    return -1
+
+
+def _number(groups: Sequence[Group], results: int) -> int:
+    """Which group has so many results, counted from 1; 0 where none has."""
+    return next((at for at, one in enumerate(groups, 1) if len(one.messages) == results), 0)
 
 
 def _chains(call: Call) -> Mapping[int, bytes]:

@@ -7,148 +7,162 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any
 
-from policies.compress.json_words import ABSENT, literals, names, text_of
+from policies.compress.json_inline import Absent, literal, literals, names, rows_of, text_of
+from policies.compress.json_words import ABSENT
 
 Texts = Sequence[str | None]  # JSON text per row; None: the row lacks the member
-Cells = Iterator[Sequence[Any]]
+Rows = Sequence[Sequence[Any]]
+Cells = Iterator[Sequence[Any]]  # of one column each
 _parts = re.compile(r"(\*|<[^<>*]+>)").split
 
 
-class Column(Protocol):
-    """One member of a table's objects."""
-
-    def slots(self) -> Sequence[Listed | None]:
-        """One entry per cell that a row has for it: the column, if the cell holds rows."""
-        ...
-
-    def texts(self, cells: Cells, size: int, peers: Mapping[str, Texts]) -> Texts:
-        """What stands in each of `size` rows. Takes its cells; `peers` are earlier columns."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A column of words."""
-
-    def slots(self) -> Sequence[Listed | None]:
-        """See `Column`."""
-        return (None,)
-
-    def texts(self, cells: Cells, _size: int, _peers: Mapping[str, Texts]) -> Texts:
-        """See `Column`."""
-        column = next(cells)
-        if ABSENT in column:
-            return [None if cell == ABSENT else literals[cell] for cell in column]
-        return list(map(literals.__getitem__, column))
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A value that all rows have."""
-
-    text: str
-
-    def slots(self) -> Sequence[Listed | None]:
-        """See `Column`."""
-        return ()
-
-    def texts(self, _cells: Cells, size: int, _peers: Mapping[str, Texts]) -> Texts:
-        """See `Column`."""
-        return [self.text] * size
-
-
-@dataclass(frozen=True, slots=True)
 class Patterned:
-    """Strings that share a pattern. `parts`: literal text, `*` and `<name>` in turn."""
+    """Strings that share a pattern: literal text, `*` and `<name>` in turn."""
 
-    parts: Sequence[str]
+    __slots__ = ("_form", "_names", "slots")
 
-    @classmethod
-    def of(cls, word: str) -> Patterned:
-        """The column of a pattern as it stands in the head."""
-        return cls(_parts(text_of(word)))
-
-    def slots(self) -> Sequence[Listed | None]:
-        """See `Column`."""
-        return (None,) if "*" in self.parts else ()
+    def __init__(self, word: str, constants: Mapping[str, str]) -> None:
+        """`word`: the pattern as it stands in the head; `constants`: of members before it."""
+        form: list[str] = []
+        self._names: list[str] = []
+        for part in _parts(text_of(word)):
+            name = part[1:-1] if part[:1] == "<" else part
+            if part[:1] in ("*", "<") and name not in constants:
+                self._names.append(name)
+                form.append("%s")
+            else:
+                text = text_of(constants[name]) if part[:1] == "<" else part
+                form.append(text.replace("%", "%%"))
+        self._form = f'"{"".join(form)}"'
+        self.slots = self._names.count("*")
 
     def texts(self, cells: Cells, size: int, peers: Mapping[str, Texts]) -> Texts:
-        """See `Column`. Raises `ValueError` for a name that no earlier column has."""
-        shape = ['"']
-        columns: list[Sequence[str]] = []
-        own: Sequence[str] = ()
-        for part in self.parts:
-            if part == "*":
-                own = next(cells)
-                columns.append([text_of(cell) for cell in own])
-            elif part.startswith("<"):
-                columns.append(_referred(peers, part[1:-1]))
-            shape.append("%s" if part[:1] in ("*", "<") else part.replace("%", "%%"))
-        form = "".join(shape) + '"'
+        """What stands in each of `size` rows. Takes its cells; `peers` are earlier columns.
+
+        Raises `ValueError` for a name that none of them has.
+        """
+        own: Sequence[str] = next(cells) if self.slots else ()
+        columns = [
+            list(map(text_of, own)) if name == "*" else _referred(peers, name)
+            for name in self._names
+        ]
         if not columns:
-            return [form % ()] * size
-        texts = [form % values for values in zip(*columns, strict=True)]
+            return [self._form % ()] * size
+        texts = list(map(self._form.__mod__, zip(*columns, strict=True)))
         if "null" in own or ABSENT in own:
             bare = {"null": "null", ABSENT: None}
             return [bare.get(cell, text) for cell, text in zip(own, texts, strict=True)]
         return texts
 
 
-@dataclass(frozen=True, slots=True)
 class Nested:
-    """Objects, as columns of their members."""
+    """Objects, as columns of their members.
 
-    members: Mapping[str, Column]
-    _heads: Sequence[str] = field(init=False, repr=False, compare=False)
-    _form: str = field(init=False, repr=False, compare=False)
+    `members`: name, and the text that all rows have, None for a column of words, or what else
+    stands there.
+    """
 
-    def __post_init__(self) -> None:
-        heads = [names[word] for word in self.members]
-        form = ",".join([head.replace("%", "%%") + "%s" for head in heads])
-        object.__setattr__(self, "_heads", heads)
-        object.__setattr__(self, "_form", "{" + form + "}")
+    __slots__ = ("_columns", "_form", "_members", "_wordy", "slots")
 
-    def slots(self) -> Sequence[Listed | None]:
-        """See `Column`."""
-        return [slot for column in self.members.values() for slot in column.slots()]
+    def __init__(self, members: Sequence[tuple[str, Member]]) -> None:
+        if len(dict(members)) < len(members):
+            raise ValueError("a name stands twice in the head of a table")
+        form: list[str] = []
+        self._columns: list[tuple[str, Column]] = []
+        self.slots = 0
+        self._wordy = True
+        for word, column in members:
+            if isinstance(column, str):
+                form.append(names[word] + column)
+                continue
+            form.append(names[word] + "\0")
+            self._columns.append((word, column))
+            if column is None:
+                self.slots += 1
+            else:
+                self.slots += column.slots
+                self._wordy = False
+        self._members = members
+        self._form = f"{{{','.join(form)}}}".replace("%", "%%").replace("\0", "%s")
 
-    def texts(self, cells: Cells, size: int, _peers: Mapping[str, Texts]) -> Texts:
-        """See `Column`."""
+    @property
+    def constant(self) -> str | None:
+        """The text of all rows, if they have the same."""
+        return None if self._columns else self._form % ()
+
+    def rows(self, rows: Rows) -> Sequence[str]:
+        """The text of each row. Raises `ValueError`."""
+        _check(rows, self.slots)
+        if self._wordy:
+            try:
+                return [self._form % tuple(map(literal, row)) for row in rows]
+            except Absent:
+                pass
+        return self.texts(iter(list(zip(*rows, strict=True))), len(rows))
+
+    def texts(self, cells: Cells, size: int) -> Sequence[str]:
+        """See `Patterned`."""
         inner: dict[str, Texts] = {}
-        absent = False
-        for word, column in self.members.items():
-            inner[word] = texts = column.texts(cells, size, inner)
-            absent = absent or None in texts
-        rows = zip(*inner.values(), strict=True)
-        if absent:
-            return [
-                "{" + ",".join([h + t for h, t in zip(self._heads, row, strict=True) if t]) + "}"
-                for row in rows
-            ]
-        return list(map(self._form.__mod__, rows))
+        for word, column in self._columns:
+            if column is None:
+                inner[word] = _texts(next(cells))
+            elif isinstance(column, Patterned):
+                inner[word] = column.texts(cells, size, inner)
+            else:
+                inner[word] = column.texts(cells, size)
+        if not inner:
+            return [self._form % ()] * size
+        if any(None in texts for texts in inner.values()):
+            return self._sparse(inner, size)
+        return list(map(self._form.__mod__, zip(*inner.values(), strict=True)))
+
+    def _sparse(self, inner: Mapping[str, Texts], size: int) -> Sequence[str]:
+        columns = [inner[w] if w in inner else [text] * size for w, text in self._members]
+        heads = [names[word] for word, _ in self._members]
+        return [
+            "{" + ",".join([h + t for h, t in zip(heads, row, strict=True) if t]) + "}"
+            for row in zip(*columns, strict=True)
+        ]
 
 
-@dataclass(frozen=True, slots=True)
 class Listed:
     """Arrays of objects, or of arrays of them: a cell holds the rows of its items."""
 
-    item: Nested | Listed
+    __slots__ = ("_item", "slots")
 
-    def slots(self) -> Sequence[Listed | None]:
-        """See `Column`."""
-        return (self,)
+    def __init__(self, item: Nested | Listed) -> None:
+        self._item = item
+        self.slots = 1
 
-    def texts(self, cells: Cells, _size: int, _peers: Mapping[str, Texts]) -> Texts:
-        """See `Column`."""
-        lists = next(cells)
-        rows = list(chain.from_iterable(lists))
-        columns = iter(list(zip(*rows, strict=True)))
-        texts = iter(self.item.texts(columns, len(rows), {}) if rows else ())
-        return ["[" + ",".join(map(str, islice(texts, len(items)))) + "]" for items in lists]
+    def rows(self, rows: Rows) -> Sequence[str]:
+        """The text of each row, which has one cell. Raises `ValueError`."""
+        _check(rows, self.slots)
+        return self.texts(zip(*rows, strict=True), len(rows))
+
+    def texts(self, cells: Cells, _size: int) -> Sequence[str]:
+        """See `Patterned`."""
+        lists = list(map(rows_of, next(cells)))
+        texts = iter(self._item.rows(list(chain.from_iterable(lists))))
+        return ["[" + ",".join(islice(texts, len(items))) + "]" for items in lists]
+
+
+Column = Patterned | Nested | Listed | None  # None: of words
+Member = Column | str  # str: what all rows have
+
+
+def _check(rows: Rows, slots: int) -> None:
+    if not {*map(len, rows)} <= {slots}:
+        raise ValueError("the rows of a table do not fit its head")
+
+
+def _texts(cells: Sequence[str]) -> Texts:
+    try:
+        return list(map(literal, cells))
+    except Absent:
+        return [None if cell == ABSENT else literals[cell] for cell in cells]
 
 
 def _referred(peers: Mapping[str, Texts], key: str) -> Sequence[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from policies.compress import json_legend
 from policies.compress.json_exact import Exact, Spelling, exact, minified
-from policies.compress.json_reader import Reader
+from policies.compress.json_reader import read
 from policies.compress.json_writer import TooDeep, Writer
 
 _LIMIT = 1 << 20  # characters
@@ -47,13 +47,21 @@ def encode(text: str, count: Callable[[str], int], limit: int = _LIMIT) -> str |
 
 def decode(encoded: str) -> str:
     """The exact form of what `encode` was given. Raises `ValueError` on foreign text."""
+    text = _restored(encoded)
+    if minified(text) != text:
+        raise ValueError("this is not the compact notation of JSON")
+    return text
+
+
+def _restored(encoded: str) -> str:
+    """The same, without a look at whether foreign text gives JSON."""
     if minified(encoded) == encoded:
         return encoded
     text = json_legend.expand(encoded)
     for spelling, line in _SPELLINGS.items():
         if text.startswith(line):
-            return spelling.apply(Reader(text[len(line) :]).read())
-    return Reader(text).read()
+            return spelling.apply(read(text[len(line) :]))
+    return read(text)
 
 
 def _compact(found: Exact, count: Callable[[str], int]) -> str | None:
@@ -63,7 +71,7 @@ def _compact(found: Exact, count: Callable[[str], int]) -> str | None:
         body = _SPELLINGS.get(found.spelling, "") + writer.write(found.doc)
         compact = json_legend.add(body, writer.objects, count)
         for candidate in (compact, body) if compact != body else (body,):
-            if decode(candidate) == found.text:
+            if _restored(candidate) == found.text:
                 break
         else:
             return None

@@ -13,7 +13,7 @@ import msgspec
 
 _decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
-_wide = re.compile(r"[^\x00-\x7e]")
+_wide = re.compile(r"[^\x00-\x7e]+")
 
 
 class Spelling(NamedTuple):

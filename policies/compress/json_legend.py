@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import nlargest
 
 from policies.compress.json_words import QUOTED
@@ -36,13 +36,15 @@ _COVERED = '"\0"'  # stands for a string of several lines; no text of the notati
 _entry = re.compile(rf"([{re.escape(_MARKS)}])([{_NAMES}])=([^\n]+)\n").match
 
 
-def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
+def add(text: str, objects: Mapping[str, int], count: Callable[[str], int]) -> str:
     """The text with the legend that spares most tokens; as it came where none does.
 
     `objects`: texts that may recur, with how often they were seen.
     """
-    mark = next((mark for mark, used in _USED.items() if not used(text)), None)
-    if mark is None:
+    for mark, used in _USED.items():
+        if mark not in text or not used(text):
+            break
+    else:
         return text
     legend = _Legend(text, mark, count)
     whole = [(len(found), found) for found, seen in objects.items() if seen > 1]
@@ -50,7 +52,7 @@ def add(text: str, objects: Counter[str], count: Callable[[str], int]) -> str:
         legend.name([found for _, found in nlargest(_FINALISTS, whole)])
     legend.text, strings = _covered(legend.text)
     legend.name(_recurring(legend.text))
-    return _uncovered(legend.text, strings)
+    return _uncovered(legend.text, strings) if strings else legend.text
 
 
 def _covered(text: str) -> tuple[str, list[str]]:
@@ -76,15 +78,32 @@ def _uncovered(text: str, strings: list[str]) -> str:
 
 def expand(text: str) -> str:
     """The inverse of `add`. Raises `ValueError` when the text grows beyond reason."""
-    while found := _entry(text):
-        mark, key, named = found.groups()
-        rest = text[found.end() :]
-        if len(rest) * len(named) > _LONGEST and (
-            len(rest) + rest.count(mark + key) * len(named) > _LONGEST
-        ):
-            raise ValueError("the legend stands for too long a text")
-        text = rest.replace(mark + key, named)
-    return text
+    found = _entry(text)
+    if found is None:
+        return text
+    mark, end = found[1], 0
+    while found and found[1] == mark:
+        end = found.end()
+        found = _entry(text, end)
+    legend, body = text[:end], text[end:]
+    entries: list[tuple[str, str]] = []
+    while found := _entry(legend):  # each entry stands in those below it, and they in it
+        _, key, entry = found.groups()
+        entries.append((key, entry))
+        legend = _filled(legend[found.end() :], mark, {key: entry})
+    named: dict[str, str] = {}
+    for key, entry in reversed(entries):
+        named[key] = _filled(entry, mark, named)
+    return _filled(body, mark, named)
+
+
+def _filled(text: str, mark: str, named: Mapping[str, str]) -> str:
+    """The text with what is named in the place of names."""
+    first, *rest = text.split(mark)
+    if sum([len(named.get(part[:1], "")) for part in rest]) > _LONGEST:
+        raise ValueError("the legend stands for too long a text")
+    parts = [named.get(part[:1], mark + part[:1]) + part[1:] for part in rest]
+    return first + "".join(parts)
 
 
 class _Legend:
@@ -121,14 +140,12 @@ def _recurring(text: str) -> list[str]:
     """Beginnings of addresses, and long values, that recur: those first that spare most."""
     words = text.replace("{", " ").replace("[", " ").replace('"', " ").split()
     words = [word for word in words if len(word) >= _LONG]
-    often = Counter(words)
-    if len(often) == len(words) and "://" not in text:
+    if "://" not in text and len(set(words)) == len(words):
         return []
+    often = [(w, times) for w, times in Counter(words).items() if times > 1 or "://" in w]
     seen: dict[str, int] = {}
     distinct: dict[str, int] = {}
-    for word, times in often.items():
-        if times < 2 and "://" not in word:
-            continue
+    for word, times in often:
         _, _, value = word.partition(":")
         value = (word if not value or value.startswith("//") else value)[:_MOST].rstrip("}],")
         if len(value) >= _LONG:

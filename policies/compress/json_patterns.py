@@ -34,10 +34,10 @@ def pattern(column: Sequence[str], earlier: Mapping[str, Sequence[str]]) -> Patt
 
     Strings of several lines have none: they may hold code, a diff or a fenced block.
     """
-    if any("\n" in text for text in column):
+    if len(column[0]) * (len(column) - 1) < _LONG:
         return None
     found = _referring(column, earlier) or shared(column)
-    if found is None or quoted(found.text).count("\\"):
+    if found is None or "\\" in quoted(found.text) or any("\n" in text for text in column):
         return None
     return found
 
@@ -60,8 +60,6 @@ def shared(column: Sequence[str]) -> Pattern | None:
 
 def _referring(column: Sequence[str], earlier: Mapping[str, Sequence[str]]) -> Pattern | None:
     first, last = column[0], column[-1]
-    if len(first) * (len(column) - 1) < _LONG:
-        return None
     fits = [
         (len(values[0]), key)
         for key, values in earlier.items()

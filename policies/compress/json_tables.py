@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from policies.compress.json_patterns import pattern, remember, shared
 from policies.compress.json_words import ABSENT, keys, piece, quoted, words
@@ -21,15 +21,10 @@ from policies.compress.json_words import ABSENT, keys, piece, quoted, words
 _FILLED = 0.6  # the share of cells that rows of unlike members must fill
 _KINDS = 16  # sets of members that the rows of one table may have
 _WIDEST = 256  # columns
+_STRINGS, _INTEGERS, _OPTIONAL = {str}, {int}, {str, type(None)}
+_word = words.__getitem__
 
-Cells = Sequence[Sequence[str]]
-
-
-class Shape(NamedTuple):
-    """`head`: what stands at the top; `cells`: each column's words."""
-
-    head: str
-    cells: Cells
+Shape = tuple[str, Sequence[Sequence[str]]]  # what stands at the top; each column's words
 
 
 class _Absent:
@@ -48,16 +43,17 @@ class Tables:
     def table(self, values: list[Any]) -> str | None:
         """The array as a table; None when its items are not alike. Ends with a line end."""
         shape = self._items(values)
-        if shape is None or not shape.cells:
+        if shape is None or not shape[1]:
             return None
-        rows = map(" ".join, zip(*shape.cells, strict=True))
-        return "\n".join(chain((f"[{len(values)}]{shape.head}",), rows)) + "\n"
+        head, cells = shape
+        rows = "\n".join(map(" ".join, zip(*cells, strict=True)))
+        return f"[{len(values)}]{head}\n{rows}\n"
 
     def _items(self, values: Sequence[Any]) -> Shape | None:
         kinds = set(map(type, values))
-        if kinds == {dict}:
-            return self._members(values)
-        return self._lists(values) if kinds == {list} else None
+        if len(kinds) > 1:
+            return None
+        return self._members(values) if dict in kinds else self._lists(values)
 
     def _members(self, rows: Sequence[dict[str, Any]]) -> Shape | None:
         """Objects as columns."""
@@ -70,63 +66,70 @@ class Tables:
             filled = [[row.get(name, _ABSENT) for name in names] for row in rows]
             columns = zip(*filled, strict=True)
         earlier: dict[str, Sequence[str]] = {}
-        shapes = [self._column(n, c, earlier) for n, c in zip(names, columns, strict=True)]
-        head = " ".join(shape.head for shape in shapes)
-        return Shape("{" + head + "}", list(chain.from_iterable(s.cells for s in shapes)))
+        heads: list[str] = []
+        cells: list[Sequence[str]] = []
+        for name, column in zip(names, columns, strict=True):
+            head, own = self._column(name, column, earlier)
+            heads.append(head)
+            cells += own
+        return f"{{{' '.join(heads)}}}", cells
 
-    def _lists(self, lists: Sequence[list[Any]]) -> Shape | None:
+    def _lists(self, lists: Sequence[Any]) -> Shape | None:
         """Arrays as one column, whose cells hold the items of each."""
+        if type(lists[0]) is not list:
+            return None
         items = list(chain.from_iterable(lists))
         if len(items) < 2 or set(map(type, items)) != {dict}:
             return None
         shape = self._members(items)
-        if shape is None or not shape.cells:
+        if shape is None or not shape[1]:
             return None
-        rows = map(" ".join, zip(*shape.cells, strict=True))
+        head, columns = shape
+        rows = map(" ".join, zip(*columns, strict=True))
         cells = [f"[{','.join(islice(rows, len(inner)))}]" for inner in lists]
-        return Shape(f"[{shape.head}]", [cells])
+        return f"[{head}]", [cells]
 
     def _column(self, name: str, values: Sequence[Any], earlier: dict[str, Sequence[str]]) -> Shape:
         key = keys[name]
         kinds = set(map(type, values))
-        if kinds == {str}:
-            return self._strings(name, values, earlier)
-        if kinds in ({dict}, {list}):
-            shape = self._items(values)
-            if shape:
-                return Shape(key + shape.head, shape.cells)
-        if kinds == {str, type(None)}:
-            found = self._some_strings(key, values)
-            if found:
-                return found
-        inline = self._inline
-        cells = [ABSENT if value is _ABSENT else inline(value) for value in values]
-        if kinds == {int}:
+        if kinds == _STRINGS:
+            return _strings(name, values, earlier)
+        if kinds == _INTEGERS:
+            cells = list(map(str, values))
             remember(earlier, name, cells)
-        if _Absent not in kinds and cells.count(cells[0]) == len(cells):
-            return Shape(f"{key}={cells[0]}", [])
-        return Shape(key, [cells])
+        else:
+            shape = self._items(values) or _some_strings(values, kinds)
+            if shape:
+                return key + shape[0], shape[1]
+            inline = self._inline
+            cells = [ABSENT if value is _ABSENT else inline(value) for value in values]
+        if cells.count(cells[0]) == len(cells) and _Absent not in kinds:
+            return f"{key}={cells[0]}", ()
+        return key, (cells,)
 
-    def _strings(
-        self, name: str, values: Sequence[str], earlier: dict[str, Sequence[str]]
-    ) -> Shape:
-        key, first = keys[name], values[0]
-        if values.count(first) == len(values):
-            return Shape(f"{key}={words[first]}", [])
-        found = pattern(values, earlier)
-        remember(earlier, name, values)
-        if found is None:
-            return Shape(key, [[words[value] for value in values]])
-        cells = [] if found.pieces is None else [list(map(piece, found.pieces))]
-        return Shape(f"{key}~{piece(found.text)}", cells)
 
-    def _some_strings(self, key: str, values: Sequence[str | None]) -> Shape | None:
-        found = shared([value for value in values if value is not None])
-        if found is None or found.pieces is None or "\\" in quoted(found.text):
-            return None
-        pieces = map(piece, found.pieces)
-        cells = ["null" if value is None else next(pieces) for value in values]
-        return Shape(f"{key}~{piece(found.text)}", [cells])
+def _strings(name: str, values: Sequence[str], earlier: dict[str, Sequence[str]]) -> Shape:
+    key, first = keys[name], values[0]
+    if values.count(first) == len(values):
+        return f"{key}={words[first]}", ()
+    found = pattern(values, earlier)
+    remember(earlier, name, values)
+    if found is None:
+        return key, (list(map(_word, values)),)
+    cells = () if found.pieces is None else (list(map(piece, found.pieces)),)
+    return f"{key}~{piece(found.text)}", cells
+
+
+def _some_strings(values: Sequence[Any], kinds: set[type]) -> Shape | None:
+    """Strings and null, by a pattern."""
+    if kinds != _OPTIONAL:
+        return None
+    found = shared([value for value in values if value is not None])
+    if found is None or found.pieces is None or "\\" in quoted(found.text):
+        return None
+    pieces = map(piece, found.pieces)
+    cells = ["null" if value is None else next(pieces) for value in values]
+    return f"~{piece(found.text)}", (cells,)
 
 
 def _names(rows: Sequence[dict[str, Any]]) -> Sequence[str] | None:

@@ -13,24 +13,23 @@ import re
 import msgspec
 
 ABSENT = "-"  # the cell of a row that lacks the column
+NAMES = frozenset({"true", "false", "null"})
 
 # White space, controls and what shows as nothing.
 _UNSEEN = r"\x00-\x20\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
 _PLAIN = rf'[^{_UNSEEN}"\\{{}}\[\],]'
 _WITHIN = rf'[^{_UNSEEN}"\\{{}}\[\]]'
 # `{/sha}` may follow, as in URI templates: behind a bare character no object can begin.
-BARE = rf"{_PLAIN}+(?:\{{{_WITHIN}*\}}{_PLAIN}*)*"
-QUOTED = r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"'
-KEY = rf'[^{_UNSEEN}"\\{{}}\[\],:=~<>*]+'
+BARE = rf"{_PLAIN}++(?:\{{{_WITHIN}*+\}}{_PLAIN}*+)*+"
+QUOTED = r'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"'
+KEY = rf'[^{_UNSEEN}"\\{{}}\[\],:=~<>*]++'
 
-_NUMERIC = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_NUMERIC = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][-+]?[0-9]++)?+"
 _word = re.compile(rf"(?!(?:true|false|null|{ABSENT}|{_NUMERIC})\Z){BARE}").fullmatch
 _piece = re.compile(rf"(?!(?:null|{ABSENT})\Z){BARE}").fullmatch
 _key = re.compile(KEY).fullmatch
-_number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?").fullmatch
 _SHORT = 48  # characters
 _MOST = 8192  # texts
-_NAMES = frozenset({"true", "false", "null"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,10 +38,11 @@ def quoted(text: str) -> str:
     return _encode(text).decode()
 
 
-class _Memo(dict[str, str]):
-    """Remembers short texts, since names and values come again and again; bounded."""
+class Memo(dict[str | None, str]):
+    """Remembers what short texts become, since names and values come again; bounded."""
 
     def keep(self, text: str, found: str) -> str:
+        """`found`, which may be remembered as what `text` becomes."""
         if len(text) <= _SHORT:
             if len(self) >= _MOST:
                 self.clear()
@@ -50,29 +50,18 @@ class _Memo(dict[str, str]):
         return found
 
 
-class Words(_Memo):
+class _Words(Memo):
     """String -> its word."""
 
     def __missing__(self, text: str) -> str:
         return self.keep(text, text if _word(text) else quoted(text))
 
 
-class Keys(_Memo):
+class _Keys(Memo):
     """Member name -> its word. A name is always a string, so `404` can stand bare."""
 
     def __missing__(self, text: str) -> str:
         return self.keep(text, text if _key(text) else quoted(text))
-
-
-class Literals(_Memo):
-    """Word -> JSON text, the inverse of `Words` and of numbers. Raises `ValueError` for none."""
-
-    def __missing__(self, word: str) -> str:
-        if not word:
-            raise ValueError("a value is missing")
-        first = word[0]
-        kept = first in '"{[' or word in _NAMES or (first in "-0123456789" and _number(word))
-        return self.keep(word, word if kept else f'"{word}"')
 
 
 def piece(text: str) -> str:
@@ -80,16 +69,4 @@ def piece(text: str) -> str:
     return text if _piece(text) else quoted(text)
 
 
-def text_of(word: str) -> str:
-    """What a word or piece holds, as it stands between the quotes of JSON text."""
-    return word[1:-1] if word.startswith('"') else word
-
-
-class Names(_Memo):
-    """Word -> JSON text of a member's name and the colon behind it, the inverse of `Keys`."""
-
-    def __missing__(self, word: str) -> str:
-        return self.keep(word, f"{word}:" if word[0] == '"' else f'"{word}":')
-
-
-words, keys, literals, names = Words(), Keys(), Literals(), Names()
+words, keys = _Words(), _Keys()

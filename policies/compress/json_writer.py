@@ -11,18 +11,18 @@ bare where that is clear, and arrays of like objects are tables:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from policies.compress.json_tables import Tables
-from policies.compress.json_words import keys, words
+from policies.compress.json_words import keys, quoted, words
 
 _DEEPEST = 32  # objects and arrays in one another; writing takes time times depth
 _REPEATED, _LONGEST = 32, 16_384  # characters of objects that are looked for again
-_CLEAR = 4  # names spared by a table, from which on it is not compared with the plain form
+_NESTING = frozenset({dict, list})
+_CLEAR = 2  # names spared by a table, from which on it is not compared with the plain form
 
 
 class TooDeep(Exception):  # noqa: D101 - the name says it
@@ -33,55 +33,63 @@ class Writer:
     """Writes one value. `objects` counts the texts of its objects, to find those that recur."""
 
     def __init__(self, count: Callable[[str], int]) -> None:
-        self.objects: Counter[str] = Counter()
+        self.objects: dict[str, int] = {}
         self._count = count
         self._tables = Tables(self._inline)
 
     def write(self, value: Any) -> str:
         """The compact form. Raises `TooDeep`."""
-        return self._value(value, _DEEPEST, tables=True).rstrip("\n")
+        return self._value(value, _DEEPEST, True).rstrip("\n")
 
     def _inline(self, value: Any) -> str:
-        return self._value(value, _DEEPEST, tables=False)
+        return self._value(value, _DEEPEST, False)
 
-    def _value(self, value: Any, room: int, *, tables: bool) -> str:
+    def _value(self, value: Any, room: int, tables: bool) -> str:
         """`room`: how many levels may follow; `tables`: whether lines may be ended."""
         kind = type(value)
         if kind is str:
             return words[value]
         if kind is dict:
-            return self._object(value, room - 1, tables=tables)
+            return self._object(value, room - 1, tables)
         if kind is list:
-            return self._array(value, room - 1, tables=tables)
+            return self._array(value, room - 1, tables)
         return str(value) if kind is int else _scalar(value)
 
-    def _object(self, members: dict[str, Any], room: int, *, tables: bool) -> str:
+    def _object(self, members: dict[str, Any], room: int, tables: bool) -> str:
         if room < 0:
             raise TooDeep
+        write = self._value
         parts = [
             f"{keys[name]}:{words[value]}"
             if type(value) is str
-            else f"{keys[name]}:{self._value(value, room, tables=tables)}"
+            else f"{keys[name]}:{value if type(value) is int else write(value, room, tables)}"
             for name, value in members.items()
         ]
-        text = "{" + " ".join(parts) + "}"
+        text = f"{{{' '.join(parts)}}}"
         if _REPEATED <= len(text) <= _LONGEST and "\n" not in text:
-            self.objects[text] += 1
+            self.objects[text] = self.objects.get(text, 0) + 1
         return text
 
-    def _array(self, items: list[Any], room: int, *, tables: bool) -> str:
+    def _array(self, items: list[Any], room: int, tables: bool) -> str:
         if room < 0:
             raise TooDeep
         if not items or type(items[0]) not in (dict, list):
-            parts = [
-                words[i] if type(i) is str else self._value(i, room, tables=tables) for i in items
-            ]
-            return "[" + " ".join(parts) + "]"
+            return self._plain(items, room, tables)
         table = self._tables.table(items) if tables and len(items) > 1 else None
         if table and _names(items) >= _CLEAR:
             return table
-        plain = "[" + " ".join([self._value(i, room, tables=tables) for i in items]) + "]"
+        plain = self._plain(items, room, tables)
         return table if table and self._count(table) < self._count(plain) else plain
+
+    def _plain(self, items: list[Any], room: int, tables: bool) -> str:
+        write = self._value
+        parts = [words[i] if type(i) is str else write(i, room, tables) for i in items]
+        if not _NESTING.isdisjoint(map(type, items)):  # where `a:b` would be read as a member
+            parts = [
+                quoted(item) if type(item) is str and ":" in item else part
+                for item, part in zip(items, parts, strict=True)
+            ]
+        return f"[{' '.join(parts)}]"
 
 
 def _names(items: list[Any]) -> int:
@@ -93,10 +101,6 @@ def _names(items: list[Any]) -> int:
 
 
 def _scalar(value: msgspec.Raw | bool | None) -> str:
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    return bytes(value).decode()  # a number with a fraction or an exponent
+    if type(value) is msgspec.Raw:  # a number with a fraction or an exponent
+        return str(value, "utf-8")
+    return "null" if value is None else "true" if value else "false"

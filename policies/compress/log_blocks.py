@@ -8,19 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from heapq import heapify, heappop, heapreplace
+from itertools import compress, pairwise
 from operator import and_, eq
 from typing import NamedTuple
 
-from policies.compress.log_entries import RAW, Entry, Forms
+from policies.compress.log_entries import RAW, Entries, Forms
 from policies.compress.log_templates import Template
 
 _ROUNDS = 5
 _WIDEST = 256  # pairs of values that are compared
-_SAMPLE = 32  # occurrences of a pair that are compared
+_SAMPLE = 16  # occurrences of a pair that are compared
 _OFTEN = 4  # occurrences of a pair that earn a template
 
 _Pair = tuple[int, int]
+
+
+class _Found(NamedTuple):
+    """Two templates, the places of entries of the one with one of the other behind it."""
+
+    pair: _Pair
+    places: list[int]
+    most: int  # characters that joining them can gain
 
 
 class _Rule(NamedTuple):
@@ -32,54 +41,83 @@ class _Rule(NamedTuple):
     gain: int  # characters, about
 
 
-def joined(entries: list[Entry], forms: Forms) -> list[Entry]:
-    """The same lines in fewer entries; `forms` learns the templates of several lines."""
+def joined(entries: Entries, forms: Forms) -> Entries:
+    """The same lines in fewer entries; `forms` learns the templates of several lines.
+
+    The entries that are given are used up.
+    """
+    known: dict[tuple[_Pair, int], _Rule] = {}
     for _ in range(_ROUNDS):
-        rules = _rules(entries, forms.templates)
+        before = len(entries.templates)
+        found = _frequent(entries, forms.templates)
+        rules = _best(found, entries.values, forms.templates, known)
         if not rules:
             break
-        numbers = {pair: forms.number(rule.template) for pair, rule in rules.items()}
-        before = len(entries)
-        entries = _apply(entries, rules, numbers)
-        if len(entries) * 50 > before * 49:
+        entries = _apply(entries, rules, forms)
+        if len(entries.templates) * 50 > before * 49:
             break
     return entries
 
 
-def _rules(entries: Sequence[Entry], templates: Sequence[Template]) -> dict[_Pair, _Rule]:
-    """For the neighbours that gain most, each template in one pair only."""
-    rules = {}
-    for pair, places in _frequent(entries, templates).items():
-        rule = _rule(places, entries, *(templates[one] for one in pair))
-        if rule.gain > 0:
-            rules[pair] = rule
-    taken: set[int] = set()
-    best = {}
-    for pair, rule in sorted(rules.items(), key=lambda item: -item[1].gain):
-        if not taken.intersection(pair):
-            taken.update(pair)
-            best[pair] = rule
-    return best
-
-
-def _frequent(entries: Sequence[Entry], templates: Sequence[Template]) -> dict[_Pair, list[int]]:
-    """Neighbours that may gain, with the places of the first of each two."""
-    numbers = [entry.template for entry in entries]
+def _frequent(entries: Entries, templates: Sequence[Template]) -> list[_Found]:
+    """Neighbours that may gain, and at which places."""
+    numbers, _, _, joins = entries
+    pairs = list(pairwise(numbers))
     uses = Counter(numbers)
-    found: dict[_Pair, list[int]] = {}
-    for (one, two), count in Counter(pairwise(numbers)).items():
-        if one == two or count < max(_OFTEN, min(uses[one], uses[two]) // 4) or RAW in (one, two):
+    worths: dict[_Pair, int] = {}
+    for (one, two), count in Counter(pairs).items():
+        if count < _OFTEN or one == two or RAW in (one, two):
+            continue
+        if count < min(uses[one], uses[two]) // 4:
             continue
         left, right = templates[one], templates[two]
-        if left.loose or right.loose or left.width * right.width > _WIDEST:
+        width = right.width
+        if left.loose or right.loose or left.width * width > _WIDEST:
             continue
-        if count * _worth(right.width) >= _legend(left, right):
-            found[one, two] = []
-    if found:
-        for place, pair in enumerate(pairwise(numbers)):
-            if pair in found and entries[place + 1].joins:
-                found[pair].append(place)
-    return {pair: places for pair, places in found.items() if len(places) >= _OFTEN}
+        if count * _worth(width) >= _legend(left, right):
+            worths[one, two] = _worth(width)
+    places: dict[_Pair, list[int]] = {pair: [] for pair in worths}
+    for place in compress(range(len(pairs)), map(places.__contains__, pairs)):
+        if joins[place + 1]:
+            places[pairs[place]].append(place)
+    return [
+        _Found(pair, there, len(there) * worths[pair] - _legend(*(templates[one] for one in pair)))
+        for pair, there in places.items()
+        if len(there) >= _OFTEN
+    ]
+
+
+def _best(
+    found: Sequence[_Found],
+    values: Sequence[Sequence[str]],
+    templates: Sequence[Template],
+    known: dict[tuple[_Pair, int], _Rule],
+) -> list[tuple[Sequence[int], _Rule]]:
+    """The rules for the neighbours that gain most, each template in one pair only.
+
+    The exact gain is only made out where the most that it can be is more than all others have.
+    `known` are the rules by pairs and how many there are.
+    """
+    heap = [(-each.most, order, False) for order, each in enumerate(found)]
+    heapify(heap)
+    best: list[tuple[Sequence[int], _Rule]] = []
+    taken: set[int] = set()
+    while heap and heap[0][0] < 0:
+        _, order, exact = heap[0]
+        pair, places, _ = found[order]
+        if not taken.isdisjoint(pair):
+            heappop(heap)
+            continue
+        key = pair, len(places)
+        if key not in known:
+            known[key] = _rule(places, values, templates[pair[0]], templates[pair[1]])
+        if exact:
+            heappop(heap)
+            taken.update(pair)
+            best.append((places, known[key]))
+        else:
+            heapreplace(heap, (-known[key].gain, order, True))
+    return best
 
 
 def _worth(equal: int) -> int:
@@ -93,15 +131,19 @@ def _legend(left: Template, right: Template) -> int:
 
 
 def _rule(
-    places: Sequence[int], entries: Sequence[Entry], left: Template, right: Template
+    places: Sequence[int], values: Sequence[Sequence[str]], left: Template, right: Template
 ) -> _Rule:
     """What three of four such pairs have equal, all must, or stay two."""
     sample = places[:: len(places) // _SAMPLE + 1]
-    lefts = list(zip(*(entries[place].values for place in sample), strict=True))
-    rights = list(zip(*(entries[place + 1].values for place in sample), strict=True))
+    lefts = list(zip(*(values[place] for place in sample), strict=True))
+    rights = list(zip(*(values[place + 1] for place in sample), strict=True))
+    same = {column: i for i, column in reversed(list(enumerate(lefts)))}
     names: dict[int, int] = {}
     fits = [True] * len(sample)
     for j, column in enumerate(rights):
+        if column in same:
+            names[j] = same[column]
+            continue
         for i, other in enumerate(lefts):
             if sum(map(eq, column, other)) * 4 >= len(sample) * 3:
                 names[j] = i
@@ -121,25 +163,24 @@ def _rule(
     return _Rule(template, equal, new, gain)
 
 
-def _apply(
-    entries: Sequence[Entry], rules: dict[_Pair, _Rule], numbers: dict[_Pair, int]
-) -> list[Entry]:
-    out: list[Entry] = []
-    followers = iter(entries)
-    left = next(followers)
-    for right in followers:
-        pair = (left.template, right.template)
-        rule = rules.get(pair)
-        if rule is None or not right.joins or not _fits(rule, left, right):
-            out.append(left)
-            left = right
-            continue
-        values = (*left.values, *(right.values[j] for j in rule.new))
-        stamp = right.stamp if left.stamp is None else left.stamp
-        left = Entry(numbers[pair], values, stamp, left.joins)
-    out.append(left)
-    return out
-
-
-def _fits(rule: _Rule, left: Entry, right: Entry) -> bool:
-    return all(left.values[i] == right.values[j] for i, j in rule.equal)
+def _apply(entries: Entries, rules: Sequence[tuple[Sequence[int], _Rule]], forms: Forms) -> Entries:
+    """With the entries at these places joined with those behind them, where they fit the rule."""
+    numbers, values, stamps, joins = entries
+    stays = [True] * len(numbers)
+    for places, rule in rules:
+        number = forms.number(rule.template)
+        lefts = [i for i, _ in rule.equal]
+        rights = [j for _, j in rule.equal]
+        for place in places:
+            left, right = values[place], values[place + 1]
+            if [left[i] for i in lefts] == [right[j] for j in rights]:
+                numbers[place] = number
+                values[place] = (*left, *[right[j] for j in rule.new])
+                stamps[place] = stamps[place] or stamps[place + 1]
+                stays[place + 1] = False
+    return Entries(
+        list(compress(numbers, stays)),
+        list(compress(values, stays)),
+        list(compress(stamps, stays)),
+        list(compress(joins, stays)),
+    )

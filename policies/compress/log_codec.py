@@ -12,15 +12,17 @@ from itertools import chain
 
 from policies.base.ports import Count
 from policies.compress.log_blocks import joined
-from policies.compress.log_entries import RAW, Entry, Forms, entries, lines_of, loose
-from policies.compress.log_groups import GAP
+from policies.compress.log_entries import RAW, Entries, Entry, Forms, entries, lines_of, loose
+from policies.compress.log_groups import GAP, groups
 from policies.compress.log_notation import read, write
-from policies.compress.log_stamps import MARK
+from policies.compress.log_stamps import MARK, take
 from policies.compress.log_templates import Template
 
 LONGEST = 8_000_000  # characters; longer texts are left as they are
 _FEWEST = 8  # lines
 _PROBE = 150  # lines of a long text on which the gain is tried first
+_BLOCK = 25  # lines, four times, by which it is seen first whether lines are alike
+_ALIKE = 0.02  # of their characters, less spaces, are those of other lines, or they have times
 
 _HEAD = (
     "[log of {} lines{}, rewritten without loss: A=… is a template, `A x y` a line of it with "
@@ -49,6 +51,8 @@ def encode(text: str, count: Count) -> str | None:
         body = text.replace("\r\n", "\n")
     final = "\n" if body.endswith("\n") else ""
     body = body.removesuffix("\n")
+    if lines > 8 * _BLOCK and not _alike(body):
+        return None
     if lines > 12 * _PROBE and not _promising(body):
         return None
     encoded = f"{_HEAD.format(lines, _CRLF if crlf else '')}\n{_rewritten(body)}{final}"
@@ -66,6 +70,18 @@ def decode(encoded: str) -> str:
     return text.replace("\n", "\r\n") if found[2] else text
 
 
+def _alike(text: str) -> bool:
+    """Whether lines have a time or words in common, as those of prose do not."""
+    if take(text[: _BLOCK * 100])[1]:
+        return True
+    lines = text.split("\n")
+    starts = [len(lines) * quarter // 4 for quarter in range(4)]
+    sample = [line for start in starts for line in lines[start : start + _BLOCK]]
+    found = groups([line.split(" ") for line in sample])
+    same = sum(len(each.lines) * len("".join(each.form).replace(GAP, "")) for each in found)
+    return same >= _ALIKE * sum(map(len, sample))
+
+
 def _promising(text: str) -> bool:
     """Whether the first lines of a long text are the shorter for it."""
     part = "\n".join(text.split("\n", _PROBE)[:_PROBE])
@@ -78,19 +94,20 @@ def _rewritten(text: str) -> str:
     return write(_worthy(listed, forms), forms.templates)
 
 
-def _worthy(listed: list[Entry], forms: Forms) -> list[Entry]:
+def _worthy(listed: Entries, forms: Forms) -> Entries:
     """The entries, less the templates that cost more to list than they save."""
     templates = forms.templates
-    used = Counter(entry.template for entry in listed)
+    used = Counter(listed.templates)
     poor = {number for number, uses in used.items() if _poor(number, uses, templates)}
     if poor:
-        listed = list(
-            chain.from_iterable(
-                _loosened(entry, forms) if entry.template in poor else (entry,) for entry in listed
-            )
-        )
-    used = Counter(entry.template for entry in listed)
-    return [_plain(entry, templates) if used[entry.template] == 1 else entry for entry in listed]
+        rows = zip(*listed, strict=True)
+        loosened = (_loosened(Entry(*row), forms) if row[0] in poor else (row,) for row in rows)
+        listed = Entries(*map(list, zip(*chain.from_iterable(loosened), strict=True)))
+        used = Counter(listed.templates)
+    for place, number in enumerate(listed.templates):
+        if number != RAW and used[number] == 1 and templates[number].loose:
+            _write_out(listed, place, templates[number])
+    return listed
 
 
 def _poor(number: int, uses: int, templates: list[Template]) -> bool:
@@ -110,9 +127,8 @@ def _loosened(entry: Entry, forms: Forms) -> Iterator[Entry]:
         joins = True
 
 
-def _plain(entry: Entry, templates: list[Template]) -> Entry:
-    """Without its template, if it is one for a single line's rest."""
-    if entry.template == RAW or not templates[entry.template].loose or entry.stamp is None:
-        return entry
-    line = templates[entry.template].fill(entry.values).replace(MARK, entry.stamp)
-    return Entry(RAW, (line,), None, entry.joins)
+def _write_out(listed: Entries, place: int, template: Template) -> None:
+    """An entry without its template, which is one for a single line's rest."""
+    numbers, values, stamps, _ = listed
+    values[place] = (template.fill(values[place]).replace(MARK, stamps[place] or ""),)
+    numbers[place], stamps[place] = RAW, None

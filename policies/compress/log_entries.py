@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import repeat
+from operator import eq
 from typing import NamedTuple
 
 from policies.compress.log_groups import groups
@@ -25,6 +26,15 @@ class Entry(NamedTuple):
     joins: bool
 
 
+class Entries(NamedTuple):
+    """The entries of a text, field by field."""
+
+    templates: list[int]
+    values: list[tuple[str, ...]]
+    stamps: list[str | None]
+    joins: list[bool]
+
+
 class Forms:
     """The templates of a text, each once."""
 
@@ -40,39 +50,46 @@ class Forms:
         return number
 
 
-def entries(text: str, forms: Forms) -> list[Entry]:
+def entries(text: str, forms: Forms) -> Entries:
     """One entry a line; `forms` learns their templates.
 
     Precondition: neither `MARK` nor `log_groups.GAP` is in the text.
     """
-    marked, stamps = take(text)
+    marked, taken = take(text)
     lines = marked.split("\n")
     words = [line.split(" ") for line in lines]
-    found: list[tuple[int, tuple[str, ...]] | None] = [None] * len(lines)
+    numbers = [RAW] * len(lines)
+    values: list[tuple[str, ...]] = [()] * len(lines)
+    left = set(range(len(lines)))
     for group in groups(words):
+        left.difference_update(group.lines)
         for table in tables(group, words):
             number = forms.number(table.template)
             rows = zip(*table.columns, strict=True) if table.columns else repeat(())
             for line, row in zip(table.lines, rows, strict=False):
-                found[line] = (number, row)
-    return list(_timed(lines, found, stamps, forms))
-
-
-def _timed(
-    lines: Sequence[str],
-    found: Sequence[tuple[int, tuple[str, ...]] | None],
-    stamps: Sequence[str],
-    forms: Forms,
-) -> Iterator[Entry]:
-    times = iter(stamps)
-    now = ""
-    for line, known in zip(lines, found, strict=True):
-        if MARK in line:
-            stamp = next(times)
-            yield Entry(*(known or loose(line, stamp, forms)), stamp, stamp == now)
-            now = stamp
+                numbers[line] = number
+                values[line] = row
+    stamps, joins = _times(lines, taken)
+    for line in sorted(left):
+        stamp = stamps[line]
+        if stamp is None:
+            values[line] = (lines[line],)
         else:
-            yield Entry(*(known or (RAW, (line,))), None, True)
+            numbers[line], values[line] = loose(lines[line], stamp, forms)
+    return Entries(numbers, values, stamps, joins)
+
+
+def _times(lines: Sequence[str], taken: Sequence[str]) -> tuple[list[str | None], list[bool]]:
+    """The stamps of the lines, and whether each is the one before."""
+    same = map(eq, taken, ("", *taken[:-1]))
+    if len(taken) == len(lines):
+        return list(taken), list(same)
+    times = iter(taken)
+    marked = [MARK in line for line in lines]
+    return (
+        [next(times) if mark else None for mark in marked],
+        [next(same) if mark else True for mark in marked],
+    )
 
 
 def loose(line: str, stamp: str, forms: Forms) -> tuple[int, tuple[str, ...]]:

@@ -15,30 +15,9 @@ from typing import NamedTuple
 
 GAP = "\0"  # a variable piece, in a word's shape
 _FEWEST = 3  # lines of one form that make a template
-PIECE = re.compile(r"\d+(?=-[A-Za-z])|[\w.+~%@$*-]+")
+_PIECE = re.compile(r"\d+(?=-[A-Za-z])|[\w.+~%@$*-]+")
+_PLAIN = re.compile(r"[0-9]+(?=-[A-Za-z])|[A-Za-z0-9_.+~%@$*-]+")  # the same, of ASCII: faster
 _DIGIT = re.compile(r"\d")
-
-
-class Shapes(dict[str, str]):
-    """Word -> its shape: itself, where it is constant."""
-
-    def __init__(self, counts: Counter[str], word: int, number: int) -> None:
-        """Constant is a word with at least `word` occurrences, `number` if it has digits."""
-        super().__init__()
-        self._counts = counts
-        self._word = word
-        self._number = number
-
-    def __missing__(self, word: str) -> str:
-        count = self._counts[word]
-        if count >= self._word and (count >= self._number or not _DIGIT.search(word)):
-            shape = word
-        elif word.replace(".", "").isalnum():
-            shape = GAP
-        else:
-            shape = PIECE.sub(GAP, word)
-        self[word] = shape
-        return shape
 
 
 class Group(NamedTuple):
@@ -54,6 +33,8 @@ def groups(words: Sequence[list[str]]) -> list[Group]:
     A second round holds fewer words constant, for the lines that the first leaves over.
     """
     counts = Counter(chain.from_iterable(words))
+    text = "\n".join(counts)
+    gaps = dict(zip(counts, pieces(text).sub(GAP, text).split("\n"), strict=True))
     size = len(words)
     rest: Sequence[int] = range(size)
     done = []
@@ -61,10 +42,10 @@ def groups(words: Sequence[list[str]]) -> list[Group]:
         (max(3, size // 200), max(8, size // 10)),
         (max(6, size // 20), max(8, size // 4)),
     ):
-        shapes = Shapes(counts, word, number).__getitem__
+        shape = {**gaps, **_constant(counts, word, number)}.__getitem__
         found = defaultdict(list)
         for line in rest:
-            found[tuple(map(shapes, words[line]))].append(line)
+            found[tuple(map(shape, words[line]))].append(line)
         rest = []
         for form, lines in found.items():
             if len(lines) >= _FEWEST and any(map(str.strip, form)):
@@ -73,3 +54,14 @@ def groups(words: Sequence[list[str]]) -> list[Group]:
                 rest.extend(lines)
         rest.sort()
     return done
+
+
+def pieces(text: str) -> re.Pattern[str]:
+    """What finds the pieces of words in a text."""
+    return _PLAIN if text.isascii() else _PIECE
+
+
+def _constant(counts: Counter[str], word: int, number: int) -> dict[str, str]:
+    """The shapes of the words that are there `word` times or, with digits, `number` times."""
+    often = [text for text, count in counts.items() if count >= word]
+    return {text: text for text in often if counts[text] >= number or not _DIGIT.search(text)}

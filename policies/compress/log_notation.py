@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from string import ascii_letters
 
-from policies.compress.log_entries import RAW, Entry
+from policies.compress.log_entries import RAW, Entries
 from policies.compress.log_stamps import MARK, change, changed, cuts
 from policies.compress.log_templates import Template
 
@@ -28,9 +28,9 @@ _FORM = re.compile(r"([A-Za-z]+)=([^\n]*)")
 _GAP = re.compile(r"\{([0-9]+)\}")
 
 
-def write(entries: Sequence[Entry], templates: Sequence[Template]) -> str:
+def write(entries: Entries, templates: Sequence[Template]) -> str:
     """The list of templates that are used, and the entries."""
-    used = Counter(entry.template for entry in entries)
+    used = Counter(entries.templates)
     del used[RAW]
     names = dict(zip((number for number, _ in used.most_common()), _names(), strict=False))
     legend = [f"{name}={_shown(templates[number])}" for number, name in names.items()]
@@ -51,11 +51,11 @@ def _shown(template: Template) -> str:
     return "".join(chain.from_iterable(zip(literals, [*gaps, ""], strict=True)))
 
 
-def _body(entries: Sequence[Entry], names: dict[int, str]) -> Iterator[str]:
+def _body(entries: Entries, names: dict[int, str]) -> Iterator[str]:
     now = ""
     places: tuple[int, ...] = ()
     last: dict[int, tuple[str, ...]] = {}
-    for number, values, stamp, _ in entries:
+    for number, values, stamp in zip(*entries[:3], strict=True):
         if number == RAW:
             yield values[0] and " " + values[0]
             continue
@@ -71,11 +71,11 @@ def _body(entries: Sequence[Entry], names: dict[int, str]) -> Iterator[str]:
             now = stamp
         before = last.get(number)
         last[number] = values
-        yield " ".join((head, *(values if before is None else map(_same, values, before))))
-
-
-def _same(value: str, before: str) -> str:
-    return _DITTO if value == before and value else value
+        if before is None:
+            yield " ".join((head, *values))
+            continue
+        both = zip(values, before, strict=True)
+        yield " ".join((head, *[_DITTO if a == b and a else a for a, b in both]))
 
 
 def read(text: str) -> str:

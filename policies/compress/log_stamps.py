@@ -19,11 +19,15 @@ _FORMS = (
     r"(?<=\[) {0,4}\d{1,9}\.\d{6}(?=\])",
     r"(?<![\d.])1\d{9}(?:\.\d{1,9}|\d{3})?(?![\d.])",
 )
-# At a line's start, which is found fastest, or within so many characters of it.
-_STARTS = ("()", r"([^\n]{0,80}?)")
+STAMP = rf"(?:{'|'.join(_FORMS)})"
+# At a line's start, which is found fastest, or within so many characters of it. The line feed
+# before it is what is searched for.
+_STARTS = (r"(\n)", r"(\n[^\n]{0,80}?)")
 _STAMPS = tuple(
-    tuple(re.compile(rf"(?ma)^{start}({form})") for start in _STARTS) for form in _FORMS
+    (_CLOCK in form, [re.compile(rf"(?a){start}({form})") for start in _STARTS]) for form in _FORMS
 )
+_CLOCKS = re.compile(rf"(?a){_CLOCK}")
+STARTS = re.compile(rf"(?a){'|'.join(_FORMS[:2])}")  # what a line of a log is sure to begin with
 _PROBE = 4_000  # characters by which the form is chosen
 _NUMBER = re.compile(r"[0-9]+")
 
@@ -34,16 +38,19 @@ def take(text: str) -> tuple[str, list[str]]:
     All are of the form that most of the first lines have; none where few have any.
     Precondition: `MARK` is not in the text.
     """
-    probe = text[:_PROBE]
-    enough = probe.count("\n") // 3 + 1
-    for at_start, within in _STAMPS:
+    probe = f"\n{text[:_PROBE]}"
+    enough = (probe.count("\n") + 2) // 3
+    clocks = len(_CLOCKS.findall(probe)) >= enough
+    for clock, (at_start, within) in _STAMPS:
+        if clock and not clocks:
+            continue
         count = len(within.findall(probe))
         if count >= enough:
             pattern = at_start if len(at_start.findall(probe)) == count else within
-            pieces = pattern.split(text)
+            pieces = pattern.split(f"\n{text}")
             stamps = pieces[2::3]
             pieces[2::3] = [MARK] * len(stamps)
-            return "".join(pieces), stamps
+            return "".join(pieces)[1:], stamps
     return text, []
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from operator import eq, itemgetter
 from typing import NamedTuple
 
-from policies.compress.log_groups import GAP, PIECE, Group
+from policies.compress.log_groups import GAP, Group, pieces
 
 _ENOUGH = 12  # lines that earn a template of their own
 _DEPTH = 6  # of parts of parts
@@ -55,17 +55,31 @@ def tables(group: Group, words: Sequence[list[str]]) -> Iterator[Table]:
     if not places:
         yield Table(Template((literals[0],), ()), lines, [])
         return
-    rows = [words[line] for line in lines]
+    whole = list(zip(*(words[line] for line in lines), strict=True))
     columns: list[Column] = []
     for place in places:
-        column = [row[place] for row in rows]
         if form[place] == GAP:
-            columns.append(column)
+            columns.append(whole[place])
         else:
-            columns += zip(*map(PIECE.findall, column), strict=True)
+            columns += _pieces(whole[place], form[place])
     literals, columns = _divided(literals, columns)
     for members, parts in _refined(lines, columns):
         yield _table(literals, members, parts)
+
+
+def _pieces(column: Column, shape: str) -> list[list[str]]:
+    """The columns of the pieces of words of this shape."""
+    text = "\n".join(column)
+    head, *between, tail = shape.split(GAP)
+    if "" in between:
+        found = pieces(text).findall(text)
+    else:  # found faster by what stands between them
+        text = text[len(head) : len(text) - len(tail)].replace(f"{tail}\n{head}", "\n")
+        for signs in sorted(dict.fromkeys(between), key=len, reverse=True):
+            text = text.replace(signs, "\n")
+        found = text.split("\n")
+    width = len(between) + 1
+    return [found[piece::width] for piece in range(width)]
 
 
 def _divided(literals: list[str], columns: list[Column]) -> tuple[list[str], list[Column]]:
@@ -79,7 +93,8 @@ def _divided(literals: list[str], columns: list[Column]) -> tuple[list[str], lis
             size = first.count("_")
             if all(value.count("_") == size for value in column):
                 between = "_"
-                split = list(zip(*(value.split("_") for value in column), strict=True))
+                found = "_".join(column).split("_")
+                split = [found[part :: size + 1] for part in range(size + 1)]
         parts += split
         texts += [between] * (len(split) - 1) + [after]
     return texts, parts
@@ -103,14 +118,17 @@ def _table(literals: list[str], lines: list[int], columns: list[Column]) -> Tabl
 
 def _affixes(column: Column) -> tuple[str, tuple[str, ...] | None, str]:
     """What all values start with, what is left of them (None: nothing), what they end with."""
+    first = column[0]
+    if column.count(first) == len(column):
+        return first, None, ""
+    if not first or first.isalnum():  # neither has punctuation in all
+        return "", tuple(column), ""
     low, high = min(column), max(column)
-    if low == high:
-        return low, None, ""
     head = _to_edge(_common(low, high), column)
     if head:
         column = tuple([value[len(head) :] for value in column])
-    last = {value[-1:] for value in column}
-    if len(last) > 1 or last == {""}:
+    last = column[0][-1:]
+    if not last or not all(map(str.endswith, column, repeat(last))):
         return head, tuple(column), ""
     turned = [value[::-1] for value in column]
     tail = _to_edge(_common(min(turned), max(turned)), turned)[::-1]
@@ -172,15 +190,16 @@ def _parted(labels: Sequence[object], often: Sequence[object]) -> Iterator[list[
 
 def _labels(columns: list[Column]) -> Iterator[Sequence[object]]:
     """By what a group may be parted: a column's value, or whether two columns are equal."""
-    sample = range(0, len(columns[0]), len(columns[0]) // 8) if columns else ()
-    for column in columns:
-        if len({column[row] for row in sample}) < len(sample):
+    step = len(columns[0]) // 8 if columns else 1
+    samples = [column[::step] for column in columns]
+    for column, sample in zip(columns, samples, strict=True):
+        if len(set(sample)) < len(sample):
             yield column
     if len(columns) <= _WIDE:
         for place, column in enumerate(columns):
-            for other in columns[:place]:
-                if any(column[row] == other[row] for row in sample):
-                    same = list(map(eq, column, other))
+            for other in range(place):
+                if any(map(eq, samples[place], samples[other])):
+                    same = list(map(eq, column, columns[other]))
                     if 2 * sum(same) > len(same):
                         yield same
 

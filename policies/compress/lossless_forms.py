@@ -9,9 +9,9 @@ from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
 
-VERSION = 4  # of what a text may become: what an older one has sent is sent no more
+VERSION = 5  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at
-_NOTED = 300_000  # characters of JSON for the compact notation; up to eight times that: white space
+_NOTED = 350_000  # characters of JSON for the compact notation; up to eight times that: white space
 _FEWEST = 8  # lines of a log that somebody pasted
 _STAMPED = 0.8  # of its lines have a time
 
@@ -22,15 +22,21 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
+    counts: dict[str, int] = {}
+
+    def once(whole: str) -> int:  # worth it for whole texts only
+        if whole not in counts:
+            counts[whole] = count(whole)
+        return counts[whole]
 
     def make() -> Short | None:
-        short = _shorter(text, count, pasted=pasted)
+        short = _shorter(text, count, once, pasted=pasted)
         return None if short is None else Short(short)
 
-    return shortened(text, count, rules, make)
+    return shortened(text, once, rules, make)
 
 
-def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
+def _shorter(text: str, count: Count, once: Count, *, pasted: bool) -> str | None:
     """JSON as `json_compact` writes it, all else as `text_choice` does."""
     compact = json_compact.encode(text, count, _NOTED)
     if compact is not None:
@@ -39,7 +45,7 @@ def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
         return None
     if pasted and not _is_log(text):
         return None
-    return checked(text, count)
+    return checked(text, once)
 
 
 def _is_log(text: str) -> bool:

@@ -27,18 +27,15 @@ def projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression])
     short = minified(text)
     if short is None or not _fits(short):
         return None
-    raw = whole = short.encode()
-    if keep:
-        kept = _tree(path for each in keep for path in each.places(_value(raw)))
-        if not kept:
-            return None
-        raw = _cut(raw, kept, keep=True)
-    dropped = _tree(path for each in drop for path in each.places(_value(raw)))
-    if dropped is None:
+    raw = short.encode()
+    value = _value(raw)
+    kept = _tree(path for each in keep for path in each.places(value)) if keep else None
+    dropped = _tree(path for each in drop for path in each.places(value))
+    if kept == {} or dropped is None:
         return None
-    raw = _cut(raw, dropped, keep=False)
-    gone = _leaves(_value(whole)) - _leaves(_value(raw))
-    return Short(raw.decode(), gone) if len(raw) < len(whole) else None
+    cut = _cut(raw, kept, dropped)
+    gone = _leaves(value) - _leaves(_value(cut))
+    return Short(cut.decode(), gone) if len(cut) < len(raw) else None
 
 
 def _fits(text: str) -> bool:
@@ -49,11 +46,14 @@ def _fits(text: str) -> bool:
 
 
 def _value(raw: bytes) -> Any:
-    return json.loads(raw, parse_int=_integer)
+    try:
+        return json.loads(raw)
+    except ValueError:  # of an integer that is too long for Python
+        return json.loads(raw, parse_int=_integer)
 
 
 def _integer(digits: str) -> int | float:
-    """An integer of any length; Python refuses to read very long ones."""
+    """An integer of any length."""
     return int(digits) if len(digits) < _LONG else float(digits)
 
 
@@ -74,22 +74,19 @@ def _tree(paths: Iterable[Path]) -> Tree | None:
     return found
 
 
-def _cut(raw: bytes, tree: Tree, *, keep: bool) -> bytes:
-    """Without all that is not in the tree, or else without what is."""
+def _cut(raw: bytes, kept: Tree | None, dropped: Tree) -> bytes:
+    """Without what is not in the one tree, and without what is in the other."""
     parts: list[bytes] = []
     begun = 1
     for key, start, end in members(raw):
-        below = tree.get(key, {})
         name = raw[begun:start].lstrip(b",")
         begun = end
-        if below is None:
-            inner = raw[start:end] if keep else None
-        elif below:
-            inner = _cut(raw[start:end], below, keep=keep)
-        else:
-            inner = None if keep else raw[start:end]
-        if inner is not None:
-            parts.append(name + inner)
+        stays = None if kept is None else kept.get(key, {})
+        goes = dropped.get(key, {})
+        if stays == {} or goes is None:
+            continue
+        inner = raw[start:end]
+        parts.append(name + (_cut(inner, stays, goes) if stays or goes else inner))
     return raw[:1] + b",".join(parts) + raw[-1:]
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jmespath
 from jmespath.exceptions import JMESPathError, ParseError
+from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from policies.base.spans import Path
@@ -34,11 +35,15 @@ class Expression:
     def __init__(self, text: str) -> None:
         try:
             self._tree: Node = jmespath.compile(text).parsed
+            wrong, odd = next(_wrong(self._tree), None), next(_odd(self._tree), None)
         except ParseError as error:
             raise ValueError(f"{text!r} {_reason(error, text)}") from None
         except JMESPathError as error:
             raise ValueError(f"{text!r} is no JMESPath expression: {error}") from None
-        odd = next(_odd(self._tree), None)
+        except RecursionError:
+            raise ValueError(f"{text[:20]!r}… is nested too deep") from None
+        if wrong is not None:
+            raise ValueError(f"{text!r} is no JMESPath expression: {wrong}")
         if odd is not None:
             raise ValueError(
                 f"{text!r} does not name fields: {_NAMES.get(odd, odd)} makes a new value; "
@@ -77,6 +82,18 @@ def _odd(node: Node) -> Iterator[str]:
     inner = node["children"][:2] if kind == "filter_projection" else node["children"]
     for child in inner if kind != "slice" else ():
         yield from _odd(child)
+
+
+def _wrong(node: Node) -> Iterator[str]:
+    """What the library would only find out at a result."""
+    if node["type"] == "function_expression" and node["value"] not in Functions.FUNCTION_TABLE:
+        yield f"there is no function {node['value']}()"
+    if node["type"] == "slice":
+        if node["children"][2] == 0:
+            yield "a slice has no step of 0"
+        return
+    for child in node["children"]:
+        yield from _wrong(child)
 
 
 def _flat(found: Found) -> Iterator[Place]:

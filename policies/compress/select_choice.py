@@ -8,7 +8,7 @@ from typing import NamedTuple
 from policies.base.ports import Count
 from policies.compress.freeze_form import Short
 from policies.compress.select_passages import Piece, Split
-from policies.compress.select_pins import factual, names, troubled
+from policies.compress.select_pins import factual, names, signs_in, troubled
 from policies.compress.select_rank import Passage
 
 _FEWEST = 3  # passages that are chosen among
@@ -45,7 +45,7 @@ def chosen(
     best = max(scores)
     if best <= 0:
         return None
-    kept = _pinned(texts, pieces, question)
+    kept = _pinned(text, texts, pieces, question)
     if limits.share is None and limits.tokens is None:
         near = (place for place, score in enumerate(scores) if score >= _NEAR * best)
         kept |= {*near, *(place for place, one in enumerate(texts) if factual(one))}
@@ -58,13 +58,16 @@ def chosen(
     return Short(_written(text, split, kept), len(pieces) - len(kept))
 
 
-def _pinned(texts: Sequence[str], pieces: Sequence[Piece], question: str) -> set[int]:
-    """Places of the passages that stay whatever else is asked for."""
+def _pinned(text: str, texts: Sequence[str], pieces: Sequence[Piece], question: str) -> set[int]:
+    """Places of the passages of a text that stay whatever else is asked for."""
+    signs = signs_in(text)
     named = names(question)
+    if named is not None and not named.search(text):
+        named = None
     return {
         place
-        for place, (text, piece) in enumerate(zip(texts, pieces, strict=True))
-        if piece.fixed or troubled(text) or (named is not None and named.search(text))
+        for place, (each, piece) in enumerate(zip(texts, pieces, strict=True))
+        if piece.fixed or troubled(each, signs) or (named is not None and named.search(each))
     }
 
 

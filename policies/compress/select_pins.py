@@ -6,58 +6,87 @@ Every pattern takes time in proportion to the text: none repeats what may begin 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
+# Of a text with a line feed in front, which is searched for.
 _FRAME = re.compile(
-    r"""(?mx)^[ \t>]*(?:
+    r"""(?mx)\n[ \t>]*(?:
         Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
       | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
       | Failed\b | Killed$
     )"""
 )
-# What the pattern below cannot match without, in lower case: most texts have none of it.
-_SIGNS = (
-    *("err", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg", "***", "killed"),
-    *("exception", "fault", "warning", "stack trace", "stacktrace", "backtrace", "exit", "code"),
-    *("http", "denied", "connection", "no such", "not found", "dumped", "memory", "timed out"),
-    *("unhandled", "enoent", "eacces", "eperm", "econn", "etimedout", "undefined", "not ok"),
-    *("rc=", "rc =", "rc:", "status", "returned", "curl: (", " bad ", "unauthorized"),
-    *("forbidden", "unavailable", "too many", "gateway", "internal server"),
+# Trouble in whatever case it stands.
+_PHRASES = (
+    *("permission denied", "access denied", "connection refused", "connection reset"),
+    *("no such file", "command not found", "segmentation fault", "core dumped", "out of memory"),
+    *("timed out", "syntax error", "assertion failed", "unhandled", "stack trace", "stacktrace"),
 )
-_TROUBLE = re.compile(
-    r"""(?mx)
-    \b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
-  | (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
-  | (?i:\b(?:error|fatal|exception|failure|panic|warning)s?\ ?:|\berr!)
-  | (?i:stack\ ?trace|\bbacktrace\b|\bpanicked\ at\b)
-  | (?i:\bexit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])
-  | (?i:\b(?:(?:return(?:ed)?|error|status|exit|with)[ _]?code)["']?\ ?[:=]?\ ?-?[0-9])
-  | (?i:\brc\ ?[:=]\ ?-?[0-9])
-  | (?i:\breturned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))
-  | [a-z](?:Error|Exception)\b | \bERR_[A-Z] | (?i:\berrno\ -?[0-9])
-  | \bE(?:NOENT|ACCES|PERM|CONN[A-Z]+|TIMEDOUT)\b
-  | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b) | ["']errors?["']\ ?:
-  | (?i:\blevel["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
-  | \*\*\*\ \[ | \bOOMKilled\b | \bnot\ ok\ [0-9] | \bundefined\ (?:reference|symbol)
-  | (?i:\bstatus["']?[ :=]\ ?[45][0-9]{2}\b) | \bcurl:\ \(
-  | \b(?:4[0-9]{2}|5[0-9]{2})\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
-      |Service\ Unavailable|Gateway\ Time|Too\ Many)
-  | \bHTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2}\b
-  | (?i:permission\ denied|access\ denied|connection\ (?:refused|reset)|no\ such\ file
-      |command\ not\ found|segmentation\ fault|core\ dumped|out\ of\ memory|timed\ out
-      |syntax\ error|assertion\ failed|unhandled)
-    """
-)
+# Trouble of a certain form, and the words, one of which is in it, in lower case.
+_FORMS = {
+    ("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg"): r"""
+        \b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|FAIL|FAILED|FAILURE|ALERT|EMERG)\b
+    """,
+    ("error", "fatal", "exception", "failure", "panic", "warning", "fault"): r"""
+        (?:Error|Exception|Failure|Fault|Warning)\b\ ?:
+      | \b(?i:(?:error|fatal|exception|failure|panic|warning)s?\ ?:)
+      | [a-z](?:Error|Exception)\b | ["']errors?["']\ ?:
+      | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
+    """,
+    ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
+    ("code",): r"""
+        \b(?i:(?:return(?:ed)?|error|status|exit|with)[ _]?code["']?\ ?[:=]?\ ?-?[0-9])
+    """,
+    ("rc=", "rc =", "rc:", "rc :"): r"\b(?i:rc\ ?[:=]\ ?-?[0-9])",
+    ("returned ",): r"\b(?i:returned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))",
+    ("err!", "err_", "errno"): r"\b(?:(?i:err!|errno\ -?[0-9])|ERR_[A-Z])",
+    ("enoent", "eacces", "eperm", "econn", "etimedout"): r"""
+        \bE(?:NOENT|ACCES|PERM|CONN[A-Z]+|TIMEDOUT)\b
+    """,
+    ("level",): r"""
+        \b(?i:level["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
+    """,
+    ("status", "http"): r"""
+        \b(?:(?i:status["']?[ :=]\ ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2})\b
+    """,
+    (
+        *(" not found", " internal server", " bad ", " forbidden", " unauthorized"),
+        *(" service unavailable", " gateway time", " too many"),
+    ): r"""
+        \b[45][0-9]{2}\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
+          |Service\ Unavailable|Gateway\ Time|Too\ Many)
+    """,
+    ("backtrace", "panicked", "oomkilled", "not ok", "undefined ", "curl: (", "*** ["): r"""
+        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKilled\b|not\ ok\ [0-9]
+          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[
+    """,
+}
+_TROUBLE = {signs: re.compile(f"(?mx){form}") for signs, form in _FORMS.items()}
+# Each begins at a sign that is rare in prose, so that a search passes over the rest.
 _FACT = re.compile(
     r"""(?x)
-    [0-9]                                       # numbers, dates, versions, hashes
-  | ://|\bwww\.|[\w-]@[\w-]                     # addresses
-  | [\w.~-]/[\w.~]|(?:^|[\s"'(])~?/\w|\w\\\w|[A-Za-z]:\\   # paths
-  | \w_\w|[a-z][A-Z]|\w\(\)|\w::\w|[a-z]\.[a-z] # identifiers, names of files
-  | (?i:\b(?:no|not|never|none|nor|neither|nothing|nobody|nowhere|cannot|without|unless|except
-      |hardly|non)\b|n['\u2019]t\b|\bun(?:able|available|known|supported)\b)
-  | (?i:error|exception|fail|fatal|panic|traceback|denied|refused|invalid|missing|abort|crash
-      |warn|critical|timeout|timed\ out)
-    """
+    [0-9A-Z:@/_\\(.](?:
+        (?<=[0-9])                                       # numbers, dates, versions, hashes
+      | (?<=:)// | (?<=\bwww\.) | (?<=[\w-]@)[\w-]         # addresses
+      | (?<=[\w.~-]/)[\w.~] | (?<![^\s"'(]/)(?<=/)\w     # paths
+      | (?<=\w\\)\w | (?<=[A-Za-z]:)\\
+      | (?<=\w_)\w | (?<=[a-z][A-Z]) | (?<=\w\()\) | (?<=\w:):\w | (?<=[a-z]\.)[a-z]
+                                                         # identifiers, names of files
+    )"""
+)
+_DENIED = re.compile(
+    r"""(?x)
+    [NCWUEHncwueh'\u2019](?:
+        (?<!\w.)(?:(?i:
+            (?<=n)(?:o|ot|ever|one|or|either|othing|obody|owhere|on)|(?<=c)annot|(?<=w)ithout
+          | (?<=u)nless|(?<=e)xcept|(?<=h)ardly|(?<=u)n(?:able|available|known|supported)
+        )\b)
+      | (?i:(?<=n['\u2019])t\b)
+    )"""
+)
+_FAILED = (
+    *("error", "exception", "fail", "fatal", "panic", "traceback", "denied", "refused", "invalid"),
+    *("missing", "abort", "crash", "warn", "critical", "timeout", "timed out"),
 )
 _NAME = re.compile(r"[^\s\"'`()<>\[\]{},;|]+")
 _EDGES = ".,:;!?*/#$\u20ac\u00a3\u2026"
@@ -65,17 +94,47 @@ _NUMBER = re.compile(r"[0-9][0-9.,:/%-]*[0-9%]")
 _MOST = 64  # names of a question
 
 
-def troubled(text: str) -> bool:
-    """Whether it has an error, an exit code or a stack frame in it."""
-    if _FRAME.search(text):
-        return True
+class Signs(NamedTuple):
+    """What parts of a text have in them that have trouble: a phrase, or words of a pattern."""
+
+    phrases: list[str]
+    words: list[tuple[list[str], re.Pattern[str]]]
+
+
+def signs_in(text: str) -> Signs:
+    """Those of a text and of its parts."""
     low = text.lower()
-    return any(sign in low for sign in _SIGNS) and _TROUBLE.search(text) is not None
+    words = [
+        ([sign for sign in signs if sign in low], pattern) for signs, pattern in _TROUBLE.items()
+    ]
+    return Signs(
+        [phrase for phrase in _PHRASES if phrase in low],
+        [(found, pattern) for found, pattern in words if found],
+    )
+
+
+def troubled(text: str, signs: Signs | None = None) -> bool:
+    """Whether it has an error, an exit code or a stack frame in it.
+
+    `signs`: those of a text that it is part of.
+    """
+    if _FRAME.search(f"\n{text}"):
+        return True
+    phrases, words = signs or signs_in(text)
+    low = text.lower()
+    if any(phrase in low for phrase in phrases):
+        return True
+    return any(
+        pattern.search(text) for found, pattern in words if any(sign in low for sign in found)
+    )
 
 
 def factual(text: str) -> bool:
     """Whether it has a number, address, path, identifier, negation or word of failure in it."""
-    return _FACT.search(text) is not None
+    if _FACT.search(text) or _DENIED.search(text):
+        return True
+    low = text.lower()
+    return any(word in low for word in _FAILED)
 
 
 def names(question: str) -> re.Pattern[str] | None:

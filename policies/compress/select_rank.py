@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from policies.compress import select_bm25 as bm25
@@ -33,10 +33,13 @@ class _Read(NamedTuple):
 def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
     """BM25 with titles counted more, and more for terms side by side. 0: not one term in it."""
     question = Question(text)
-    read = [_read(question, each) for each in passages]
+    said = [words(each.text) for each in passages]
+    heads = question.read([words(each.head) for each in passages])
+    read = list(map(_Read, said, question.read(said), heads))
     counts = [Counter(each.body) for each in read]
     for held, each in zip(counts, read, strict=True):
-        held.update({term: _HEAD * often for term, often in Counter(each.head).items()})
+        for term in each.head:
+            held[term] += _HEAD
         del held[""]
     _find_hidden(question, read, counts)
     weight = bm25.weights(counts, question.terms)
@@ -50,22 +53,20 @@ def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
     ]
 
 
-def _read(question: Question, passage: Passage) -> _Read:
-    said = words(passage.text)
-    return _Read(said, question.read(said), question.read(words(passage.head)))
-
-
 def _find_hidden(question: Question, read: list[_Read], counts: list[Counter[str]]) -> None:
     """Terms that stand nowhere as words may stand somewhere in pieces."""
-    absent = [term for term in dict.fromkeys(question.terms) if not any(c[term] for c in counts)]
+    absent = [term for term in dict.fromkeys(question.terms) if not any(term in c for c in counts)]
+    runs = ["".join(each.said) for each in read] if absent else []
     for term in absent:
-        for each, held in zip(read, counts, strict=True):
-            held[term] = question.hidden(term, each.said)
+        for run, held in zip(runs, counts, strict=False):
+            if often := question.hidden(term, run):
+                held[term] = often
 
 
 def _beside(read: _Read, pairs: set[tuple[str, str]], weight: dict[str, float]) -> float:
     """The mean idf of pairs of the question that stand side by side, each pair once."""
-    there = (pairs & set(pairwise(read.head))) | (pairs & set(pairwise(read.body)))
+    both = chain(pairwise(read.head), pairwise(read.body))
+    there = pairs.intersection(pair for pair in both if pair[0] and pair[1])
     return sum((weight[one] + weight[other]) / 2 for one, other in sorted(there))
 
 

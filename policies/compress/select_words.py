@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import snowballstemmer
 
 _word = re.compile(r"[^\W_]+").findall
-_camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_plain = re.compile("[a-z0-9]+").findall  # the same of ASCII in lower case, found faster
+_camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 # Accents that are signs of their own, apostrophes and okinas.
 _silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
@@ -44,9 +47,12 @@ def words(text: str) -> list[str]:
     Where words are not spaced, as in Chinese, pairs of signs stand for them.
     """
     text = fold(text)
-    if not text.isascii():
+    plain = text.isascii()
+    if not plain:
         text = _unspaced.sub(_pairs, text)
-    return _word(_camel.sub(" ", text).lower())
+    if _camel.search(text):
+        text = _camel.sub(r" \g<0>", text)
+    return (_plain if plain else _word)(text.lower())
 
 
 def _pairs(match: re.Match[str]) -> str:
@@ -71,29 +77,25 @@ class Question:
     def __init__(self, text: str, most: int = 64) -> None:
         said = [word for word in words(text) if word not in STOP][:most]
         self.terms = [stem(word) for word in said]
+        self._said = dict(zip(said, self.terms, strict=True))
         self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
-        self._known = _Known(said)
 
-    def read(self, spoken: list[str]) -> list[str]:
-        """For each of these words that is no stop-word: the question's term, or "" if none."""
-        known = self._known
-        return [term for word in spoken if (term := known[word]) is not None]
+    def read(self, spoken: Sequence[list[str]]) -> list[list[str]]:
+        """Of each of these texts in words, less stop-words: the question's term, or "" if none."""
+        terms = set(self.terms)
+        leads = {term[:_LEAD] for term in terms}
+        starts = tuple(term[:-1] for term in terms)  # at its end alone a stem may be another
+        known: dict[str, str | None] = dict.fromkeys(chain.from_iterable(spoken), "")
+        for word in [word for word in known if word[:_LEAD] in leads]:
+            if word.startswith(starts) and (found := stem(word)) in terms:
+                known[word] = found
+        known |= self._said | dict.fromkeys(STOP)
+        get = known.__getitem__
+        return [[term for term in map(get, each) if term is not None] for each in spoken]
 
-    def hidden(self, term: str, spoken: list[str]) -> int:
-        """How often a term stands in words that are written together or apart."""
-        return "".join(spoken).count(term) if term in self._hidden else 0
+    def hidden(self, term: str, run: str) -> int:
+        """How often a term stands in words that are written together or apart.
 
-
-class _Known(dict[str, "str | None"]):
-    """What a word is to a question: None for a stop-word. Stems only what looks alike."""
-
-    def __init__(self, said: list[str]) -> None:
-        super().__init__(dict.fromkeys(STOP))
-        self._terms = {stem(word) for word in said}
-        self._leads = {term[:_LEAD] for term in self._terms}
-        self.update((word, stem(word)) for word in said)
-
-    def __missing__(self, word: str) -> str:
-        found = stem(word) if word[:_LEAD] in self._leads else ""
-        self[word] = found = found if found in self._terms else ""
-        return found
+        `run`: the words of a text without anything between.
+        """
+        return run.count(term) if term in self._hidden else 0

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from policies.base.ports import Count
 from policies.compress import log_codec, text_items, text_repeats
 from policies.compress.text_protected import is_code_or_diff
+from policies.compress.text_records import records
 from policies.compress.text_screen import screen, shown
 
 _CODECS = {"items": text_items, "log": log_codec, "repeats": text_repeats}
@@ -53,7 +54,7 @@ def _shortest(seen: str, count: Count) -> Chosen:
         forms.append(Chosen(repeats, ("repeats",)))
     items = text_items.encode(seen, count)
     before = () if items is None else ("items",)
-    log = log_codec.encode(seen if items is None else items, count)
+    log = log_codec.encode(items or seen, count) if items or records(seen) else None
     if log is not None:
         again = text_repeats.encode(log, count)
         after = Chosen(log, ("log",)) if again is None else Chosen(again, ("log", "repeats"))

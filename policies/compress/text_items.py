@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from policies.base.ports import Count
 
-_LINE = 240  # characters that the lines have on average, at least
+_LINE = 240  # characters that the lines have on average, at least, and the things at most
 _FEWEST = 20  # things
 _SEPARATORS = ("), ", "; ", ", ")
 
@@ -24,10 +24,12 @@ def encode(text: str, count: Count) -> str | None:  # noqa: ARG001 - the form th
 
     JSON is left to the codecs of its own.
     """
-    if text[:1] in "{[" or len(text) < _LINE * (text.count("\n") + 1) or "\n&" in text:
+    lines = text.count("\n") + 1
+    if text[:1] in "{[" or len(text) < _LINE * lines or "\n&" in text:
         return None
     for separator in _SEPARATORS:
-        if text.count(separator) >= _FEWEST:
+        things = text.count(separator)
+        if things >= _FEWEST and len(text) < _LINE * (lines + things):
             broken = text.replace(separator, f"{separator.rstrip()}\n&")
             return f"{_HEAD.format(separator)}\n{broken}"
     return None

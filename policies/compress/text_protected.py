@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 
+from policies.compress.log_stamps import STARTS
 from policies.compress.text_screen import shown
 
-_FENCE = re.compile(r"(?m)^(?:[ \t>]*```| {0,3}~~~)")
+# Both of a text with a line feed in front, which is searched for.
+_FENCE = re.compile(r"\n(?:[ \t>]*```| {0,3}~~~)")
 _DIFF = re.compile(
-    r"(?m)^(?:diff --git |@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@|@@@ -|\*{15}$"
+    r"(?m)\n(?:diff --git |@@ -[0-9]+(?:,[0-9]+)? \+[0-9]+(?:,[0-9]+)? @@|@@@ -|\*{15}$"
     r"|[0-9]+(?:,[0-9]+)?[acd][0-9]+(?:,[0-9]+)?\n[<>] |--- [^\n]+\n\+\+\+ |Index: [^\n]+\n={60})"
 )
 _SIGNS = ("```", "~~~", "diff --git ", "@@", "*" * 15, "\n+++ ", "\n=====", "\n< ", "\n> ")
 _ESCAPED = ("\\n```", "\\n@@ -")  # in a line of JSON
 _JSON_LINE = re.compile(r'\s*[\[{]|[^\n{]*\{"')
-_SAMPLE = 100  # lines, from the start and from the middle
+_LINES = 100  # lines, from the start and from the middle
 _WIDEST = 200  # characters of a line that are looked at
 _ENOUGH = 3  # lines of code among the sample, and one of four
 _REMARK = re.compile(r"\s*#(?:\s|$)")  # a remark in a script, or a heading: tells neither
@@ -69,29 +71,50 @@ def is_code_or_diff(text: str, seen: str) -> bool:
 
     There may be colours before what a line begins with.
     """
-    return _looks(text) or (seen is not text and _looks(seen))
-
-
-def _looks(text: str) -> bool:
-    if any(sign in text for sign in _SIGNS) and (
-        any(sign in text for sign in _ESCAPED) or _FENCE.search(text) or _DIFF.search(text)
-    ):
+    texts = (text,) if seen is text else (text, seen)
+    if any(map(_marked, texts)):
         return True
+    samples = list(map(_sample, texts))
+    kinds = {line: _kind(line) for line in {*samples[0], *samples[-1]}}
+    return any(_mostly([kinds[line] for line in sample]) for sample in samples)
+
+
+def _marked(text: str) -> bool:
+    """Whether there is a fence or a diff; characters are found much faster than words."""
+    if any(sign.strip()[0] in text and sign in text for sign in _SIGNS):
+        text = f"\n{text}"
+        if _FENCE.search(text) or _DIFF.search(text):
+            return True
+    return "\\" in text and any(sign in text for sign in _ESCAPED)
+
+
+def _sample(text: str) -> list[str]:
+    """Lines of the text that may be code."""
     half = len(text) // 2
-    lines = _first(text[: _SAMPLE * _WIDEST])
-    if len(text) > _SAMPLE * _WIDEST:
-        lines += _first(text[half : half + _SAMPLE * _WIDEST])
-    lines = [line[:_WIDEST] for line in lines if line.lstrip() and not _REMARK.match(line)]
-    starts = [number.end() if (number := _NUMBER.match(line)) else 0 for line in lines]
-    sure, code = (
-        sum(1 for line, start in zip(lines, starts, strict=True) if pattern.match(line, start))
-        for pattern in (_SURE, _CODE)
-    )
-    return sure > 1 or (code >= _ENOUGH and code * 4 >= len(lines))
+    lines = _first(text[: _LINES * _WIDEST])
+    if len(text) > _LINES * _WIDEST:
+        lines += _first(text[half : half + _LINES * _WIDEST])
+    return [line[:_WIDEST] for line in lines if line.lstrip() and not _REMARK.match(line)]
+
+
+def _kind(line: str) -> tuple[bool, bool]:
+    """Whether the line is surely source code, and whether it may be; none with a time is."""
+    if STARTS.match(line):
+        return False, False
+    number = _NUMBER.match(line)
+    start = number.end() if number else 0
+    return bool(_SURE.match(line, start)), bool(_CODE.match(line, start))
+
+
+def _mostly(kinds: list[tuple[bool, bool]]) -> bool:
+    """Whether lines of these kinds are source code."""
+    sure = sum(one for one, _ in kinds)
+    code = sum(one for _, one in kinds)
+    return sure > 1 or (code >= _ENOUGH and code * 4 >= len(kinds))
 
 
 def _first(text: str) -> list[str]:
     """The first lines; of lines of JSON, those in its strings."""
     if _JSON_LINE.match(text) and "\\n" in text:
         text = text.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
-    return text.split("\n", _SAMPLE)[:_SAMPLE]
+    return text.split("\n", _LINES)[:_LINES]

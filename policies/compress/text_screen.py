@@ -24,11 +24,17 @@ _SENT = re.compile(r"0*[1-9][0-9:;<=>?]*")
 def screen(text: str) -> str:
     """The normal form of `text`, as the module says. Linear in its length."""
     text = shown(text)
-    if " \n" in text or "\t\n" in text or " \r" in text or "\t\r" in text or text[-1:] in " \t":
+    returns = "\r" in text
+    if (
+        " \n" in text
+        or text[-1:] in " \t"
+        or ("\t" in text and "\t\n" in text)
+        or (returns and (" \r" in text or "\t\r" in text))
+    ):
         text = "\n".join(map(_trimmed, text.split("\n")))
     if "\n\n\n" in text:
         text = _FEEDS.sub("\n\n", text)
-    if "\n\r\n" in text:
+    if returns and "\n\r\n" in text:
         text = _BLANKS.sub(r"\1\2", text)
     return text
 
@@ -39,9 +45,11 @@ def shown(text: str) -> str:
         text = _CODES.sub(_kept, _STRINGS.sub("", text))
         if VERTICAL.search(text):
             return over_rows(text)
-    if "\x1b" in text or "\x08" in text or text.count("\r") != text.count("\r\n"):
+    moves = "\x1b" in text or "\x08" in text
+    if moves or ("\r" in text and text.count("\r") != text.count("\r\n")):
         *rows, last = text.split("\n")
-        return "\n".join([*map(_row, rows), over_row(last)])
+        rows = [_row(row) if moves or "\r" in row[:-1] else row for row in rows]
+        return "\n".join([*rows, over_row(last)])
     return text
 
 

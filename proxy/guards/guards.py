@@ -43,7 +43,11 @@ class Guards:
         """Whether the second of two ways costs less, over what is to come of a conversation.
 
         It changes what was sent before, and the first goes on from that. In doubt it does not.
+        Where another worker has just sent the second, that is what goes on.
         """
+        verdict = await self._turns.review(original, ways[1], store)
+        if verdict.ok and verdict.sent is not None:
+            return True
         way, verdict = ways[0], await self._turns.review(original, ways[0], store)
         if not verdict.ok:  # an edit was left off before
             way, verdict = original, await self._turns.review(original, original, store)

@@ -8,6 +8,7 @@ first come gains T·(w + r·(R-1)), always. Both are cases of `gain`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -42,9 +43,11 @@ def _price(extent: Extent, terms: Terms) -> float:
 def expected(blocks: Sequence[Block]) -> float:
     """Requests to come of a conversation, this one included.
 
-    As many again as there have been: what can be said of a length whose scale is unknown.
+    As many again as there have been: what can be said of a length whose scale is unknown. The
+    results of tools that were called together came in one request.
     """
-    return 1.0 + sum(block.turn_end for block in blocks)
+    ends = {block.index: block.turn_end for block in blocks if block.place == "message"}
+    return 1.0 + sum(end and not more for end, more in pairwise((*ends.values(), False)))
 
 
 def assured(blocks: Sequence[Block]) -> float:

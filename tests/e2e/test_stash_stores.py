@@ -156,7 +156,9 @@ def test_two_workers(upstream, store, tmp_path):
                     upstream.turns.append(Turn("Well."))
                     talk.ask("Go on")
                     after = prompt(upstream.requests[-1])
-                    assert after[: len(before)] == before
+                    # Redis has 50 ms to answer: a machine too busy for that misses what it has.
+                    went_on = after[: len(before)] == before
+                    assert went_on or "store redis fails" in penstock.output()
                     before = after
     assert upstream.faults == []
 

@@ -36,7 +36,7 @@ class Shelf:
 
 
 def history(**settings):
-    return History(History.Settings(**{"keep": 3, "above": 0} | settings))
+    return History(History.Settings(**{"keep": 3, "above": 0, "names": False} | settings))
 
 
 def observed(number):
@@ -95,6 +95,41 @@ async def test_only_texts_of_old_results_change_and_their_tokens_are_counted():
     assert step.why == f"2 results left out, {before - step.tokens_after} tokens fewer"
 
 
+LOG = "\n".join(
+    [
+        "the build of apple_pie began at /srv/pie and goes on and on without an end in sight" * 3,
+        *(
+            f"step {n} is done, as everybody who was there could see with their own eyes"
+            for n in (1, 2)
+        ),
+        "ERROR oven at 230 degrees does not open, exit code 7",
+        "and so it came to rest, as things do, in the quiet of the evening, when all is said" * 3,
+    ]
+)
+
+
+async def test_by_default_failures_stay_and_all_other_values_are_named():
+    messages = talk(6)
+    messages[2]["content"] = LOG
+    step = await turn(history(names=True), Shelf(), chat(messages))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == (
+        f'{STUB}\n[... 3 left out, with apple_pie /srv/pie 1 2 "on without an end in" ...]\n'
+        "ERROR oven at 230 degrees does not open, exit code 7\n[... 1 left out ...]\n"
+    )
+    assert told[1] == f"{STUB}\n[... 5 left out, with 1 ...]\n"
+    assert told[3:] == [observed(n) for n in (3, 4, 5)]
+
+
+async def test_a_result_that_holds_little_but_values_stays():
+    messages = talk(6)
+    messages[2]["content"] = dense = " ".join(str(n * n) for n in range(1000, 1200))
+    step = await turn(history(names=True), Shelf(), chat(messages))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == dense
+    assert told[1].startswith(STUB)
+
+
 def with_stash(messages, space="compress.stash", own=None):
     """A call to which `compress.stash` has come before: its client has sent these messages."""
     one = chat(messages)
@@ -150,11 +185,29 @@ async def test_a_new_epoch_says_how_the_conversation_goes_on_without_it():
     first = await turn(policy, shelf, chat(talk(6)))
     assert first.instead == Skip("nothing is left out yet", first.instead.memo)
     between = await turn(policy, shelf, chat(talk(8)))
-    assert (masked(between), between.instead) == ([0, 1, 2], None)
+    assert (masked(between), between.known) == ([0, 1, 2], True)
     second = await turn(policy, shelf, chat(talk(9)))
-    assert (len(masked(second)), masked(second.instead)) == (6, [0, 1, 2])
+    assert (len(masked(second)), masked(second.instead), second.known) == (6, [0, 1, 2], False)
     end = first.body.raw.index(b'"model"') if b'"model"' in first.body.raw[-40:] else -2
     assert between.body.raw.startswith(first.body.raw[:end])
+
+
+async def test_an_epoch_may_be_another_conversations_that_begins_as_this_one():
+    policy, shelf = history(), Shelf()
+    for count in (6, 9):
+        await turn(policy, shelf, chat(talk(count)))
+    step = await turn(history(), shelf, chat([*talk(9), {"role": "user", "content": "else"}]))
+    ways = [step, step.instead, step.instead.instead]
+    assert [len(masked(way)) if isinstance(way, Edit) else 0 for way in ways] == [6, 3, 0]
+    assert step.known
+    assert step.instead.known
+
+
+async def test_bytes_in_the_store_that_nobody_has_written_are_no_epoch():
+    policy, shelf = history(), Shelf()
+    await turn(policy, shelf, chat(talk(6)))
+    shelf.kept = {key: Entry(b"masked", NOW, NOW + 100, "m") for key in shelf.kept}
+    assert not (await turn(history(), shelf, chat(talk(6)))).known
 
 
 async def test_what_was_not_sent_is_no_epoch():
@@ -178,7 +231,7 @@ async def test_other_workers_and_restarts_leave_out_the_same():
     policy, shelf = history(), Shelf()
     first = await turn(policy, shelf, chat(talk(6)))
     again = await turn(history(), shelf, chat(talk(6)))
-    assert (again.body.raw, again.instead) == (first.body.raw, None)
+    assert (again.body.raw, again.known) == (first.body.raw, True)
     ahead = await turn(history(), shelf, chat(talk(9)))  # by another worker, and known to this one
     assert (await turn(policy, shelf, chat(talk(9)))).body.raw == ahead.body.raw
     other = History(History.Settings(keep=4, above=0))
@@ -222,9 +275,12 @@ async def test_what_stands_before_a_clients_mark_stays():
 
 
 def responses(count):
-    kind = {"type": "function_call_output", "call_id": "1"}
-    results = [kind | {"output": observed(number)} for number in range(count)]
-    return {"input": [{"role": "user", "content": "go"}, *results]}
+    said = [{"role": "user", "content": "go"}]
+    for number in range(count):
+        made = {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "1", "output": observed(number)}
+        said += [made, result]
+    return {"input": said}
 
 
 def anthropic(count):
@@ -246,6 +302,25 @@ async def test_other_dialects(dialect, doc):
     assert step.body.raw.decode().count(STUB) == 3
     assert observed(2) not in step.body.raw.decode()
     assert observed(3) in step.body.raw.decode()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CHAT, Dialect.RESPONSES, Dialect.MESSAGES])
+async def test_results_that_the_model_has_not_read_yet_stay(dialect):
+    """An agent may call many tools at once, or send what a stored response has asked for."""
+    doc = {
+        Dialect.CHAT: {"messages": talk(6)},
+        Dialect.RESPONSES: responses(6),
+        Dialect.MESSAGES: anthropic(6),
+    }[dialect]
+    name = "input" if dialect is Dialect.RESPONSES else "messages"
+    results = [each for each in doc[name] if "observation" in json.dumps(each)]
+    doc[name] = [doc[name][0], doc[name][1], *results]  # all six of one turn
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    assert isinstance(await turn(history(), Shelf(), one), Skip)
+    doc[name].append(anthropic(1)["messages"][1])
+    one = call(body=Body(json.dumps(doc).encode()), dialect=dialect)
+    step = await turn(history(), Shelf(), one)
+    assert step.body.raw.decode().count(STUB) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"messages":[{"role":"tool","tool_call_id":1}]}'])

@@ -10,11 +10,11 @@ from policies.base.body import Body
 from policies.base.call import Effect
 from policies.base.plan import Outcome
 from policies.base.ports import Entry
-from policies.base.step import Edit
 from policies.base.terms import Terms
 from policies.compress.freeze_places import listing
 from policies.compress_history import History
 from policies.compress_lossless import Lossless
+from proxy.edits import changes_history
 from proxy.engine import Engine
 from proxy.guards.guards import Guards
 from proxy.guards.monotone import Monotone
@@ -84,8 +84,7 @@ class House:
         engine.depart(plan, pipeline)
         await engine.sent(plan)
         await engine.settle(plan, pipeline, Outcome(200))
-        step = plan.rows[0].step
-        anew = plan.rows[0].applied and isinstance(step, Edit) and step.instead is not None
+        anew = plan.rows[0].applied and changes_history(plan.rows[0].step)
         return listing(one.dialect, plan.call.body.raw).raws, anew
 
 
@@ -126,6 +125,38 @@ async def test_between_epochs_each_turn_begins_with_the_bytes_of_the_one_before(
         else:
             assert sent[: len(before)] == before
         before, gone = sent, len(out)
+    assert house.drifts == 0
+    for number in (0, 1):
+        await house.close(number)
+
+
+cuts = st.lists(
+    st.tuples(
+        *(texts, st.sampled_from([0, 0, 0, 0, 1, 2, 3, 5])),
+        *(waits, st.integers(0, 1), st.booleans()),
+    ),
+    min_size=6,
+    max_size=16,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cuts)
+async def test_a_client_that_goes_back_goes_on_from_there(told):
+    """Whoever edits a turn, or asks again, goes on with the bytes of the turn before it."""
+    house = House(above=500)
+    said, known = [], {}
+    for text, back, wait, worker, restarted in told:
+        if restarted:
+            await house.restart(worker)
+        house.clock[0] += wait
+        said = [*said[: len(said) - back], text]
+        sent, anew = await house.send(worker, messages(said))
+        beginnings = (tuple(said[:count]) for count in range(len(said), 0, -1))
+        before = next((known[each] for each in beginnings if each in known), [])
+        if not anew:
+            assert sent[: len(before)] == before
+        known[tuple(said)] = sent
     assert house.drifts == 0
     for number in (0, 1):
         await house.close(number)

@@ -115,6 +115,22 @@ async def test_history_is_rewritten_only_where_that_pays():
         assert made.drifts == []
 
 
+async def test_what_was_left_out_in_another_conversation_stays_where_it_was_sent_in_this_one():
+    made, before = (
+        engine(),
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+    )
+    one = call({"messages": [*before, {"role": "user", "content": "c"}]})
+    known = Edit(one.body.edit({("messages", 0, "content"): ""}), Effect.LOSSY, "known", known=True)
+    policy = Fixed("a.x", msgspec.structs.replace(known, instead=Skip("as before")))
+    assert (await made.plan(one, pipeline(policy))).call.body is known.body
+    await made.sent(
+        await made.plan(call({"messages": before[:1]}), pipeline(Fixed("a.x", edited("a"))))
+    )
+    plan = await made.plan(one, pipeline(policy))
+    assert (plan.call.body, plan.rows[0].step.why, plan.drifted) == (one.body, "as before", False)
+
+
 async def test_edits_are_folded_in_order():
     first, second = Fixed("a.x", edited("1")), Fixed("b.x", Skip("no"))
     plan = await engine().plan(call(), pipeline(first, second))

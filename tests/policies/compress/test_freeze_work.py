@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import weakref
 
 import pytest
 
@@ -53,6 +54,24 @@ async def test_who_waits_may_be_cancelled(workshop):
         await waiting
     slow.set()
     assert await late == {b"1": Form("True")}
+
+
+async def test_what_waits_for_a_thread_in_vain_holds_no_texts(workshop):
+    class Text:
+        def __call__(self):
+            return AS_IT_CAME
+
+    busy = threading.Event()
+    for _ in range(2):
+        workshop.start(0.0, busy.wait)
+    await asyncio.sleep(0.01)
+    text = Text()
+    known = weakref.ref(text)
+    found = await workshop.made([Task(b"1", text)], 0.01, lambda _: None)
+    del text
+    held = known()
+    busy.set()
+    assert (found, held) == ({}, None)
 
 
 async def test_one_request_has_half_of_the_threads():

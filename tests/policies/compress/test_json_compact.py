@@ -66,6 +66,12 @@ def test_members_and_items_are_parted_by_spaces(count):
     assert encode(text, count) == '{id:7 name:"Ann Lee" zip:"78750" tags:[new "null" null] x:{}}'
 
 
+def test_a_string_beside_objects_is_not_taken_for_a_member(count):
+    text = '{"a":[{"key":1},"b:c","d"],"e":["f:g","h"]}'
+    assert encode(text, count) == '{a:[{key:1} "b:c" d] e:[f:g h]}'
+    assert decode('{a:[{key:1} "b:c" d] e:[f:g h]}') == text
+
+
 def test_arrays_of_like_objects_become_tables_within_the_document(count):
     flights = [{"from": "JFK", "to": "ATL", "day": 3}, {"from": "ATL", "to": "SEA", "day": 3}]
     text = json.dumps({"flights": flights, "total": 2})
@@ -139,7 +145,7 @@ def test_deep_documents_only_lose_their_white_space():
 def test_what_does_not_read_back_is_not_used(monkeypatch):
     text = '[{"a": 1, "b": 2}, {"a": 3, "b": 4}]'
     assert encode(text, len) == "[2]{a b}\n1 2\n3 4"
-    monkeypatch.setattr("policies.compress.json_compact.Reader.read", lambda _: "[]")
+    monkeypatch.setattr("policies.compress.json_compact.read", lambda _: "[]")
     assert encode(text, len) == '[{"a":1,"b":2},{"a":3,"b":4}]'
 
 
@@ -161,7 +167,8 @@ def test_mixed_line_ends_between_tokens_go():
     ["", "{", "[1  2]", "{a:1 b}", "[2]{a}\n1", "[1]{a b}\n1", "[2]{a}\n1\n2\n3", "{a:1}x",
      "[0]{a}", "[1]{a=1}", "[2]{a~<b>}\n1\n2", "[1][{a}]\n[1", "[1]{a\n1", "[1]{a b}\n1 ",
      "[1]{a~}\n1", "$1=aaaaaaaa\n", "[" * 10_000, "[9999999999]{a}\n1", "[1][x]\n1",
-     "[1]{a b}\n{x:1}1"],
+     "[1]{a b}\n{x:1}1", "[1 ]", "[1]{a}\n[2]{b}", "[1]{a}\n[1]{b}\n1", "[2]{a a}\n1 2\n3 4",
+     "[2]{a b}\n1 2\n3", "[1]{a[{b c}]}\n[1]", "[1]{a=}\n1", "{a:-}", "[1]{a}x\n1"],
 )  # fmt: skip
 def test_foreign_text_is_refused(text):
     with pytest.raises(ValueError, match=r"."):

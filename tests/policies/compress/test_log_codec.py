@@ -74,6 +74,27 @@ def test_a_long_text_is_tried_at_its_start_first(monkeypatch):
     assert sum(map(len, tried)) < len(prose) / 10
 
 
+def test_lines_with_nothing_in_common_are_told_by_a_few_of_them(monkeypatch):
+    seen = []
+    whole = log_codec.groups
+    monkeypatch.setattr(log_codec, "groups", lambda words: seen.append(len(words)) or whole(words))
+    monkeypatch.setattr(log_codec, "_rewritten", None)
+    words = [f"{n * 7919 % 10007}" for n in range(12_000)]
+    prose = "".join(f"{' '.join(words[at : at + 3 + at % 9])}\n" for at in range(0, 12_000, 12))
+    assert log_codec.encode(prose, len) is None
+    assert sum(seen) <= 100
+
+
+@pytest.mark.parametrize("share", [3, 4])
+def test_a_few_lines_that_are_alike_are_enough_to_try(share):
+    lines = LOG.replace("2026-01-31 ", "on ").split("\n")
+    words = [f"{n * 7919 % 10007} {'x' * (n % 7)}{n}" for n in range(300)]
+    text = "\n".join(words[n] if n % share else lines[n] for n in range(300))
+    encoded = log_codec.encode(text, len)
+    assert encoded is not None
+    assert log_codec.decode(encoded) == text
+
+
 @pytest.mark.parametrize("text", ["", "x", LOG, "[log of 3 lines]\nA=x\n---\nA"])
 def test_what_is_no_rewritten_log_is_an_error(text):
     with pytest.raises(ValueError, match="head"):

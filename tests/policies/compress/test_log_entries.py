@@ -1,4 +1,6 @@
-from policies.compress.log_entries import RAW, Forms, entries, lines_of, loose
+from itertools import islice
+
+from policies.compress.log_entries import RAW, Entry, Forms, entries, lines_of, loose
 from policies.compress.log_stamps import MARK
 from policies.compress.log_templates import Template
 
@@ -7,10 +9,12 @@ def test_each_line_is_an_entry_with_its_time():
     text = "10:00:01 open a1\n10:00:01 open a2\n10:00:02 open a3\nand one more line"
     forms = Forms()
     listed = entries(text, forms)
-    assert [entry.stamp for entry in listed] == ["10:00:01", "10:00:01", "10:00:02", None]
-    assert [entry.joins for entry in listed] == [False, True, False, True]
-    assert listed[3].template == RAW
-    assert lines_of(listed[1], forms.templates) == [f"{MARK} open a2"]
+    assert listed.stamps == ["10:00:01", "10:00:01", "10:00:02", None]
+    assert listed.joins == [False, True, False, True]
+    assert listed.templates[3] == RAW
+    assert listed.values[3] == ("and one more line",)
+    second = Entry(*next(islice(zip(*listed, strict=True), 1, None)))
+    assert lines_of(second, forms.templates) == [f"{MARK} open a2"]
 
 
 def test_a_template_has_one_number():

@@ -1,6 +1,6 @@
 import pytest
 
-from policies.compress.log_entries import RAW, Entry
+from policies.compress.log_entries import RAW, Entries
 from policies.compress.log_notation import read, write
 from policies.compress.log_stamps import MARK
 from policies.compress.log_templates import Template
@@ -10,16 +10,17 @@ TEMPLATES = [
     Template((f"{MARK} one\n{MARK} two ", ""), (0,)),
     Template(("no values",), ()),
 ]
-ENTRIES = [
-    Entry(0, ("a", "b"), "2026-01-31 10:00:59", False),
-    Entry(0, ("a", "c"), "2026-01-31 10:01:00", False),
-    Entry(RAW, ("A x y",), None, True),
-    Entry(RAW, ("",), None, True),
-    Entry(0, ("", "c"), "2026-01-31 10:01:00", True),
-    Entry(0, ("", "c"), "2026-01-31 10:01:00", True),
-    Entry(1, ("b",), "2026-02-01 00:00:00", False),
-    Entry(2, (), None, True),
+ROWS = [
+    (0, ("a", "b"), "2026-01-31 10:00:59", False),
+    (0, ("a", "c"), "2026-01-31 10:01:00", False),
+    (RAW, ("A x y",), None, True),
+    (RAW, ("",), None, True),
+    (0, ("", "c"), "2026-01-31 10:01:00", True),
+    (0, ("", "c"), "2026-01-31 10:01:00", True),
+    (1, ("b",), "2026-02-01 00:00:00", False),
+    (2, (), None, True),
 ]
+ENTRIES = Entries(*map(list, zip(*ROWS, strict=True)))
 WRITTEN = """\
 A={t} open {0} {{x}} {1}
 B={t} one
@@ -78,5 +79,5 @@ def test_what_is_not_of_the_notation_is_an_error(text):
 
 def test_there_are_names_for_many_templates():
     templates = [Template((f"text {number}",), ()) for number in range(3000)]
-    listed = [Entry(number, (), None, True) for number in range(3000)]
+    listed = Entries(list(range(3000)), [()] * 3000, [None] * 3000, [True] * 3000)
     assert read(write(listed, templates)) == "\n".join(f"text {number}" for number in range(3000))

@@ -1,5 +1,11 @@
-from policies.compress.log_groups import groups
-from policies.compress.log_templates import Template, tables
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from policies.compress.log_groups import GAP, groups, pieces
+from policies.compress.log_templates import Template, _pieces, tables
+
+SIGNS = st.sampled_from([":", "::", "/", ":/", "(", ')="', "☃", "-"])
+PARTS = st.text("aB1_.+~%@$*é", min_size=1, max_size=4) | st.sampled_from(["12", "1-2"])
 
 
 def parts(*lines):
@@ -50,3 +56,23 @@ def test_a_template_is_filled_by_the_numbers_of_its_slots():
 def test_addresses_and_versions_are_not_cut():
     (table,) = parts(*(f"from 10.0.{n}.7 to 1.{n}.0" for n in range(9)))
     assert shape(table) == "from <0> to <1>"
+
+
+@example(signs=["(", ":", "::", ""], rows=[["a", "b", "c", ""], ["d", "e", "f", ""]])
+@given(
+    signs=st.lists(SIGNS | st.just(""), min_size=2, max_size=5),
+    rows=st.lists(st.lists(PARTS, min_size=4, max_size=4), min_size=1, max_size=4),
+)
+def test_words_of_one_shape_are_taken_apart_as_one_by_one(signs, rows):
+    column = [
+        "".join(
+            part for pair in zip(signs, [*row[: len(signs) - 1], ""], strict=True) for part in pair
+        )
+        for row in rows
+    ]
+    shapes = {pieces(word).sub(GAP, word) for word in column}
+    shape = shapes.pop()
+    if shapes or GAP not in shape:
+        return
+    apart = list(zip(*(pieces(word).findall(word) for word in column), strict=True))
+    assert list(map(tuple, _pieces(column, shape))) == apart

@@ -102,7 +102,7 @@ def test_texts_that_are_too_long_are_left_alone(monkeypatch):
 
 
 def test_json_beyond_the_compact_notation_loses_its_white_space():
-    text = json.dumps([{"id": n, "state": "open"} for n in range(15_000)], indent=4)
+    text = json.dumps([{"id": n, "state": "open"} for n in range(20_000)], indent=4)
     assert made(text).text == minified(text)
 
 

@@ -27,7 +27,13 @@ def test_what_is_dropped_goes():
     assert cut(text, drop=["[]"]) == ("[]", 4)
 
 
-def test_what_is_dropped_is_looked_for_in_what_is_kept():
+def test_what_is_dropped_is_looked_for_in_the_whole_result():
+    text = '[{"id": 1, "state": "open"}, {"id": 2, "state": "closed"}]'
+    assert cut(text, ["[].id"], ["[?state=='closed']"]) == ('[{"id":1}]', 3)
+    assert cut(text, ["[1:].id"], ["[0]"]) == ('[{"id":2}]', 3)
+
+
+def test_what_is_dropped_of_what_is_kept_goes():
     text = '{"a": {"b": 1, "c": [1, 2, 3]}, "d": 4}'
     assert cut(text, ["a"], ["a.c[0]", "d"]) == ('{"a":{"b":1,"c":[2,3]}}', 2)
     assert cut(text, ["a", "a.b"], ["a.c", "a.c[0]", "a.c[1]"]) == ('{"a":{"b":1}}', 4)
@@ -112,9 +118,8 @@ def test_the_law_of_cutting(text, keep, drop):
     short, gone = found
     kept = [path for each in keep for path in Expression(each).places(value)]
     assert kept or not keep
-    left = _only(value, kept) if keep else value
-    dropped = {path for each in drop for path in Expression(each).places(left)}
-    want = _without(left, dropped)
+    dropped = {path for each in drop for path in Expression(each).places(value)}
+    want = _left(value, kept if keep else None, dropped)
     assert json.loads(short, parse_float=str, parse_int=str) == want
     assert gone == _count(value) - _count(want)
     spelled = minified(text)
@@ -123,29 +128,16 @@ def test_the_law_of_cutting(text, keep, drop):
         at = spelled.index(token, at) + len(token)
 
 
-def _only(value, paths):
-    if () in paths:
+def _left(value, kept, dropped):
+    if not isinstance(value, dict | list):
         return value
-    below = {}
-    for path in paths:
-        below.setdefault(path[0], []).append(path[1:])
-    if isinstance(value, dict):
-        return {k: _only(v, below[k]) for k, v in value.items() if k in below}
-    return [_only(v, below[n]) for n, v in enumerate(value) if n in below]
-
-
-def _without(value, paths):
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
-        return value
-    left = [
-        (key, _without(each, {path[1:] for path in paths if path[0] == key}))
-        for key, each in items
-        if (key,) not in paths
-    ]
+    left = []
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        whole = kept is None or () in kept
+        below = None if whole else [path[1:] for path in kept if path[0] == key]
+        if below != [] and (key,) not in dropped:
+            inner = {path[1:] for path in dropped if path[0] == key}
+            left.append((key, _left(each, below, inner)))
     return dict(left) if isinstance(value, dict) else [each for _, each in left]
 
 

@@ -86,6 +86,12 @@ def _leaves(answer, expression):
         ("a == b", "a comparison makes a new value"),
         ("`1`", "a literal makes a new value"),
         ("items[?f].length(@)", "a function makes a new value"),
+        ("items[?size(@) > `1`]", "there is no function size()"),
+        ("items[?f(g(a), `1`)]", "there is no function f()"),
+        ("items[?a[?f(@)]]", "there is no function f()"),
+        ("items[::0]", "a slice has no step of 0"),
+        ("[" * 3_000 + "a" + "]" * 3_000, "nested too deep"),
+        ("a" + "|a" * 3_000, "nested too deep"),
     ],
 )
 def test_what_names_no_place_is_refused_with_the_position(expression, message):

@@ -92,3 +92,21 @@ def test_documents_have_titles():
 @pytest.mark.parametrize("text", ["", "no documents", "<document>one</document>", "[1] a\n\n[3] b"])
 def test_where_documents_are_unclear_there_are_none(text):
     assert delimited(text) is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<document>",
+        "<document>x",
+        "<",
+        "</document",
+        "\nDocument [1]",
+        "[1] ",
+        "\n[1] x",
+        "\n",
+        "[",
+    ],
+)
+def test_hostile_documents_end(piece):
+    delimited(piece * 50_000)

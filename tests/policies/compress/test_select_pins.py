@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.compress.select_pins import _SIGNS, _TROUBLE, factual, names, troubled
+from policies.compress.select_pins import _TROUBLE, factual, names, signs_in, troubled
 
 SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace STACK TRACE backtrace
     panicked exit exited with code status 1 return returned HTTP/1.1 503 ACCESS denied connection
@@ -151,8 +151,10 @@ def test_hostile_texts_end(text):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
-def test_the_signs_are_in_all_that_the_pattern_matches(text):
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join), st.sampled_from(PARTS))
+def test_the_signs_are_in_all_that_the_pattern_matches(text, more):
     """The screen only spares time: with it or without it the same texts have trouble."""
-    if _TROUBLE.search(text):
-        assert any(sign in text.lower() for sign in _SIGNS)
+    for signs, pattern in _TROUBLE.items():
+        if pattern.search(text):
+            assert any(sign in text.lower() for sign in signs)
+    assert troubled(text, signs_in(f"{more} {text} {more}")) == troubled(text)

@@ -35,16 +35,16 @@ def test_a_question_has_terms_and_no_stop_words():
 
 def test_a_text_is_read_in_terms_of_the_question():
     question = Question("moons of Jupiter")
-    assert question.read(words("The moon of Jupiter, Jupiter's moons, a star")) == [
+    assert question.read([words("The moon of Jupiter, Jupiter's moons, a star")])[0] == [
         "moon", "jupit", "jupit", "moon", "",
     ]  # fmt: skip
 
 
 def test_words_may_stand_in_pieces():
     question = Question("superbowl of 1984")
-    assert question.hidden("superbowl", words("Super Bowl, the bowl")) == 1
-    assert question.hidden("superbowl", words("Super Bowl; SuperBowl")) == 2
-    assert question.hidden("1984", words("19 84")) == 0
+    assert question.hidden("superbowl", "".join(words("Super Bowl, the bowl"))) == 1
+    assert question.hidden("superbowl", "".join(words("Super Bowl; SuperBowl"))) == 2
+    assert question.hidden("1984", "".join(words("19 84"))) == 0
 
 
 @settings(max_examples=300, deadline=None)
@@ -53,6 +53,8 @@ def test_reading_is_stemming_word_by_word(asked, text):
     question = Question(asked)
     terms = set(question.terms)
     for word, term in zip(
-        [word for word in words(text) if word not in STOP], question.read(words(text)), strict=True
+        [word for word in words(text) if word not in STOP],
+        question.read([words(text)])[0],
+        strict=True,
     ):
         assert term == (stem(word) if stem(word) in terms else "")

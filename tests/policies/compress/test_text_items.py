@@ -20,7 +20,11 @@ def test_other_separators_do_too(separator):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a, b, c", f"{TEXT}\n&x", "short line,\n" * 90, "x" * 900, f"[{TEXT}"]
+    "text",
+    [
+        *("", "a, b, c", f"{TEXT}\n&x", "short line,\n" * 90, "x" * 900, f"[{TEXT}"),
+        "; ".join(["one sentence of many words " * 20] * 30),
+    ],
 )
 def test_what_has_no_long_lists_is_left_alone(text):
     assert text_items.encode(text, len) is None

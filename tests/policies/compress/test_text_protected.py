@@ -190,6 +190,13 @@ def test_no_repetition_confuses_it(piece):
     assert looks_like_code_or_diff(piece * 50_000) in (True, False)
 
 
+def test_lines_with_a_time_are_no_code_however_they_end():
+    lines = [f"return {n};" for n in range(40)]
+    assert looks_like_code_or_diff("\n".join(lines))
+    for time in ("2026-01-31 10:00:59 ", "Jan 31 10:00:59 "):
+        assert not looks_like_code_or_diff("\n".join(time + line for line in lines))
+
+
 def test_functions_between_much_prose_are_code():
     prose = "    A sentence of the documentation that goes on for long.\n" * 12
     assert looks_like_code_or_diff(f"def one(x):\n{prose}\ndef two(y):\n{prose}")

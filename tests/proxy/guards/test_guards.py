@@ -115,6 +115,13 @@ async def test_what_was_sent_may_change_where_reading_the_rest_anew_pays(age, le
     assert await rig.guards.refuses(one, anew, store) == DRIFT
 
 
+async def test_what_another_worker_has_just_sent_goes_on():
+    rig = Rig()
+    before, one = agent(39, turns=39), agent(40)
+    await rig.send(before, agent(39, 1, turns=39))
+    assert await rig.guards.pays(one, (one, agent(40, 1)), rig.store(one), NOW)
+
+
 async def test_in_doubt_what_was_sent_stays():
     rig = Rig()
     one = agent(40)

@@ -51,6 +51,13 @@ def test_as_many_requests_are_expected_as_there_have_been():
     assert [expected(blocks(call({"messages": it}))) for it in (one, more)] == [2.0, 3.0]
 
 
+def test_results_of_tools_that_were_called_together_came_in_one_request():
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    results = [{"role": "tool", "tool_call_id": n, "content": parts} for n in "xyz"]
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, *results]
+    assert expected(blocks(call({"messages": said}))) == 3.0
+
+
 def test_four_of_five_conversations_have_a_quarter_as_many_still():
     turns = [{"role": role, "content": "a"} for role in ("user", "assistant") * 8]
     assert assured(blocks(call({"messages": turns}))) == 1 + 8 / 4

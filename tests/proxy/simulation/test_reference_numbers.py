@@ -29,9 +29,9 @@ def rows(path):
 
 
 @pytest.fixture(scope="module")
-def airline(tmp_path_factory):
+def airline():
     """Each request as `(tokens, whether a user's or tool's message)`, tools first."""
-    encode = Encoder("gpt-4o", tmp_path_factory.mktemp("vocabulary"))
+    encode = Encoder("gpt-4o")
     requests = []
     for row in rows(AIRLINE):
         parts = [(encode(json.dumps(row["tools"])), False)]
