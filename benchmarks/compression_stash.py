@@ -103,9 +103,9 @@ def table(found: dict[str, list[str]], count: Count) -> None:
         before = sum(map(count, long))
         if not long:
             continue
-        started = time.perf_counter()
+        started = time.process_time()
         forms = _forms(long, named, count)
-        speed = sum(len(text.encode()) for text in long) / (time.perf_counter() - started) / 1e6
+        speed = sum(len(text.encode()) for text in long) / (time.process_time() - started) / 1e6
         shorts = _forms(long, short, count)
         row = f"{name:28}{len(long):6}{sum(form.text is not None for form in forms):9}"
         row += f"{_left(long, forms, count) / before:7.2f}"

@@ -23,7 +23,7 @@ from policies.compress.freeze_turns import Turn, turn
 from policies.compress.history_epochs import Begun, Epochs, Group, answered
 from policies.compress.history_stubs import VERSION, Asked, Stub, Stubs, asked
 
-_AT_ONCE = 64 * 1024  # bytes of results that are read there
+_AT_ONCE = 8 * 1024  # bytes of new results that are read on the event loop
 _BYTES_PER_TOKEN = 4  # of a request, by estimate
 _UNPUBLISHED = 300.0  # seconds that a prompt is kept where the provider names no time
 _MARGIN = 1.1  # lifetimes are not kept to the second
@@ -59,21 +59,24 @@ class History(Base):
         """`keep`: the latest messages with results that stay; as many at least go at a time.
 
         `above`: tokens of a request, by estimate. `min_tokens`: shorter results stay.
+        `names`: but for lines that tell of failures, and with the values and negations of the rest
+        by name; results that hold little else stay.
         `memory`: bytes kept at hand; `ttl`: how long it is stored what was left out.
         """
 
         keep: Annotated[int, Field(ge=1)] = 10
         above: Annotated[int, Field(ge=0)] = 32_000
         min_tokens: Annotated[int, Field(ge=1)] = 100
+        names: bool = True
         memory: Size = 16_000_000
         ttl: Annotated[Duration, Field(gt=0)] = 30 * 86400.0
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        version = ("history", VERSION, settings.keep, settings.min_tokens)
+        version = ("history", VERSION, settings.keep, settings.min_tokens, settings.names)
         self._signs = {each: signs(each, users=False) for each in Dialect}
         self._epochs = Epochs(version, settings.memory // 4, settings.ttl)
-        self._stubs = Stubs(settings.min_tokens, settings.memory // 2)
+        self._stubs = Stubs(settings.min_tokens, settings.memory // 2, names=settings.names)
         self._seen: Generations[tuple[str, bytes], float] = Generations(settings.memory // 4)
 
     def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
@@ -130,7 +133,7 @@ class History(Base):
     async def _masked(self, call: Call, groups: Sequence[Group], memo: _Memo) -> Edit | Skip:
         """The request without the results of a group, if there is one."""
         messages = groups[0].messages if groups else ()
-        if sum(len(message.raw) for message in messages) <= _AT_ONCE:
+        if self._stubs.new(memo.asked, messages) <= _AT_ONCE:
             stubs = self._stubs.of(memo.asked, messages)
         else:
             stubs = await asyncio.to_thread(self._stubs.of, memo.asked, messages)

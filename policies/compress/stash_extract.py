@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from policies.compress.stash_index import index
+from policies.compress.stash_words import vocabulary
 
 _WIDE = 320  # characters of a line from which on it is cut into parts
 _PART = 160
-_BORDERS = (", ", ",", "; ", " ", "}", "]")
+_cut = re.compile(rf"(?s).{{{_PART // 4},{_PART - 1}}}[, }}\]]")
 
 # Whatever names a failure or a result, unless the value that follows says that there is none.
 _TOLD = re.compile(
@@ -31,22 +32,11 @@ _SIGNS = (
     *("error", "exception", "failed", "failure", "fatal", "panic", "traceback", "denied"),
     *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
     *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
-    *(
-        "no such file",
-        "not ok",
-        "could not",
-        "undefined ",
-        "unable to",
-        "unhandled",
-        "killed",
-        "out of memory",
-        "core dumped",
-        "err!",
-        "exit",
-    ),
-    *("return code", "return_code", "returncode", "status code", "status_code", "nonzero"),
-    *("non-zero", " at ", "\tat ", 'file "'),
+    *("no such file", "not ok", "could not", "undefined ", "unable to", "unhandled", "killed"),
+    *("out of memory", "core dumped", "err!", "exit", "return code", "return_code", "returncode"),
+    *("status code", "status_code", "nonzero", "non-zero", " at ", "\tat ", 'file "'),
 )
+_WORD_OF = {sign: max(re.split(r"[^\w!-]", sign), key=len).encode() for sign in _SIGNS}
 
 
 def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
@@ -58,7 +48,8 @@ def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     of what is left out says which values stand there.
     """
     parts = list(_parts(text))
-    kept = _told(text, parts)
+    words = vocabulary(text)
+    kept = _told(text, words, parts)
     room = size // 2
     for order in (range(len(parts)), range(len(parts) - 1, -1, -1)):
         left = room
@@ -70,7 +61,7 @@ def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     gaps = list(_gaps(parts, kept))
     ends = [0, *accumulate(map(len, parts))]
     places = [(ends[first], ends[last]) for first, last in gaps]
-    named = index(text, places) if names else [""] * len(gaps)
+    named = index(text, words, places) if names else [""] * len(gaps)
     return _joined(parts, gaps, named), len(kept), len(parts)
 
 
@@ -79,18 +70,17 @@ def _parts(text: str) -> Iterator[str]:
     for line in text.splitlines(keepends=True):
         at = 0
         while len(line) - at > _WIDE:
-            end = at + _PART
-            found = max(line.rfind(each, at + 1, end) + len(each) for each in _BORDERS)
-            end = found if found > at + _PART // 4 else end
+            found = _cut.match(line, at)
+            end = found.end() if found else at + _PART
             yield line[at:end]
             at = end
         yield line[at:]
 
 
-def _told(text: str, parts: list[str]) -> set[int]:
+def _told(text: str, words: bytes, parts: list[str]) -> set[int]:
     seen: set[str] = set()
     kept: set[int] = set()
-    for at in sorted(_signed(text, parts)):
+    for at in sorted(_signed(text, words, parts)):
         bare = parts[at].strip()
         if bare not in seen and _TOLD.search(parts[at]):
             seen.add(bare)
@@ -98,14 +88,15 @@ def _told(text: str, parts: list[str]) -> set[int]:
     return kept
 
 
-def _signed(text: str, parts: list[str]) -> set[int]:
+def _signed(text: str, words: bytes, parts: list[str]) -> set[int]:
     """The parts in which a sign begins; all of them where small letters have other lengths."""
-    small = text.lower()
+    signs = [sign for sign, word in _WORD_OF.items() if word in words]
+    small = text.lower() if signs else text
     if len(small) != len(text):
         return set(range(len(parts)))
     ends = list(accumulate(map(len, parts)))
     found: set[int] = set()
-    for sign in _SIGNS:
+    for sign in signs:
         at = small.find(sign)
         while at >= 0:
             part = bisect_right(ends, at)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import brotli
 
@@ -105,3 +105,42 @@ def _whole(made: Callable[[], _Decoder], body: bytes, limit: int) -> bytes | Non
         if not decoder.eof or limit < 0 or (body and len(plain) >= most):
             return None
     return b"".join(plain)
+
+
+class Inflating:
+    """A stream in gzip or deflate, freed of it as it comes. Raises `zlib.error`."""
+
+    _PIECE = 256 * 1024  # bytes given at a time
+
+    def __init__(self, coding: bytes) -> None:
+        self._deflate = coding == b"deflate"
+        self._decoder: Any = None
+        self._head = b""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """What this chunk adds, in pieces."""
+        if self._decoder is None:
+            self._head += chunk
+            if len(self._head) < 2:  # by which it is known whether there is a frame
+                return
+            chunk, self._head = self._head, b""
+            bare = self._deflate and int.from_bytes(chunk[:2]) % 31 != 0  # RFC 1950, section 2.2
+            self._decoder = zlib.decompressobj(-15 if bare else 47)
+        more = True
+        while more:
+            if self._decoder.eof and chunk:  # gzip may have several members
+                self._decoder = zlib.decompressobj(47)
+            plain = self._decoder.decompress(chunk, self._PIECE)
+            if plain:
+                yield plain
+            chunk = self._decoder.unconsumed_tail or self._decoder.unused_data
+            more = bool(chunk) or len(plain) == self._PIECE
+
+
+def inflating(listed: bytes) -> Callable[[bytes], Iterator[bytes]] | None:
+    """What frees a stream of its content encoding, chunk by chunk; None where that is not known."""
+    codings = [coding for coding in _codings(listed) if coding not in _NONE]
+    if not codings:
+        return lambda chunk: iter((chunk,))
+    known = len(codings) == 1 and codings[0] in (b"gzip", b"x-gzip", b"deflate")
+    return Inflating(codings[0]).feed if known else None

@@ -34,7 +34,7 @@ def plain(events: list[Event]) -> Members:
         choice.setdefault("finish_reason", None)
         if isinstance(message.get("tool_calls"), dict):
             calls = message["tool_calls"]
-            message["tool_calls"] = [calls[index] for index in sorted(calls)]
+            message["tool_calls"] = [call for index in sorted(calls) for call in calls[index]]
     return doc
 
 
@@ -51,7 +51,10 @@ def _add(choice: Members, piece: Members) -> None:
         if name == "tool_calls" and value is not None:
             message[name] = {} if known is None else known
             for part in objects(value):
-                _call(message[name].setdefault(number(part.get("index")), {}), part)
+                calls = message[name].setdefault(number(part.get("index")), [{}])
+                if begins_another(part, calls[-1].get("id")):
+                    calls.append({})
+                _call(calls[-1], part)
         elif name == "role":
             message[name] = agree(known, value)
         elif name == "function_call" and value is not None:
@@ -62,6 +65,16 @@ def _add(choice: Members, piece: Members) -> None:
             message[name] = known + objects(value)
         else:
             message[name] = grow(known, value)
+
+
+def begins_another(part: Members, known: Any) -> bool:
+    """Whether a part begins a call where the id of the one at its index is `known`.
+
+    Some upstreams give all calls of a turn the same index.
+    """
+    new = bool(known) and bool(part.get("id")) and part["id"] != known
+    said = [part.get(kind) for kind in ("function", "custom")]
+    return new and any(isinstance(each, dict) and bool(each.get("name")) for each in said)
 
 
 def _call(call: Members, part: Members) -> None:

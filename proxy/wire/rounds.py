@@ -47,6 +47,14 @@ class Relay(Protocol):
     over: bool
     events: list[Event]
 
+    @property
+    def begun(self) -> bool:
+        """The client has been shown something of the round at hand."""
+
+    @property
+    def whole(self) -> bool:
+        """The round at hand has said how it ends."""
+
     def feed(self, frame: bytes) -> bytes:
         """What passes to the client at once."""
 

@@ -90,12 +90,24 @@ class ChatRelay:
         self._name = name
         self._usage = usage
         self._first = True
+        self._begun = False
         self._head: Members | None = None  # of the first chunk that has passed
         self._spoke = self._speaks = False  # text in a round before, and in this one
         self._places: dict[int, int | None] = {}  # of this round's calls; None: not shown
+        self._ids: dict[int, Any] = {}  # of the last call at each place
         self._shown = 0  # calls that the client has seen
         self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
+
+    @property
+    def begun(self) -> bool:
+        """As `Relay`."""
+        return self._begun
+
+    @property
+    def whole(self) -> bool:
+        """As `Relay`."""
+        return self.over or bool(self._tail)
 
     def feed(self, frame: bytes) -> bytes:
         """As `Relay`."""
@@ -127,6 +139,7 @@ class ChatRelay:
             last = self._with(doc, choice, delta)
             self._tail.append((frame if kept else encode(dump(last)), last))
             return b""
+        self._begun = self._begun or bool(delta)
         if kept and self._first:
             self._head = self._head or doc
             return frame
@@ -167,6 +180,14 @@ class ChatRelay:
         Its name is whole once arguments follow.
         """
         at = place(part.get("index"))
+        before: list[Members] = []
+        if replay_chat.begins_another(part, self._ids.get(at)):
+            before = self._placed(at) if at in self._open else []
+            self._places.pop(at, None)
+        self._ids[at] = part.get("id") or self._ids.get(at)
+        return before + self._continued(at, part)
+
+    def _continued(self, at: int, part: Members) -> list[Members]:
         if at in self._places:
             shown = self._places[at]
             return [] if shown is None else [{**part, "index": shown}]
@@ -198,8 +219,8 @@ class ChatRelay:
                     passed += encode(dump({**doc, "choices": [left], "usage": None}))
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
-        self._first = self.own = self.over = False
-        self._places, self._open = {}, {}
+        self._first = self._begun = self.own = self.over = False
+        self._places, self._ids, self._open = {}, {}, {}
         self._tail, self.events = [], []
         return passed
 

@@ -88,6 +88,16 @@ class MessagesRelay:
         self._shown = 0  # blocks that the client has seen
         self._tail: list[tuple[bytes, Members]] = []
 
+    @property
+    def begun(self) -> bool:
+        """As `Relay`."""
+        return any(at is not None for at in self._places.values())
+
+    @property
+    def whole(self) -> bool:
+        """As `Relay`."""
+        return self.over
+
     def feed(self, frame: bytes) -> bytes:
         """As `Relay`."""
         found = events(frame)

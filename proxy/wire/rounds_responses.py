@@ -108,6 +108,16 @@ class ResponsesRelay:
         self._number: int | None = None  # of the next event that passes
         self._tail: list[tuple[bytes, Event, Members]] = []
 
+    @property
+    def begun(self) -> bool:
+        """As `Relay`."""
+        return bool(self._places)
+
+    @property
+    def whole(self) -> bool:
+        """As `Relay`."""
+        return self.over
+
     def feed(self, frame: bytes) -> bytes:
         """As `Relay`."""
         found = events(frame)

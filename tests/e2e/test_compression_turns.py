@@ -22,7 +22,7 @@ pipelines:
   history:
     effects: [lossless, lossy]
     steps:
-      - {use: compress.history, keep: 3, above: 1000}
+      - {use: compress.history, keep: 3, above: 1000, names: false}
       - {use: compress.lossless}
 """
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]

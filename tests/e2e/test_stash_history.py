@@ -18,7 +18,7 @@ pipelines:
     effects: [exact, lossless, lossy]
     steps:
       - {use: compress.stash, budget: 9s, deadline: 10s}
-      - {use: compress.history, keep: 2, above: 0}
+      - {use: compress.history, keep: 2, above: 0, names: false}
       - {use: compress.lossless, budget: 9s, deadline: 10s}
 routes: [{send: a, pipeline: both}]
 """

@@ -36,7 +36,7 @@ class Shelf:
 
 
 def history(**settings):
-    return History(History.Settings(**{"keep": 3, "above": 0} | settings))
+    return History(History.Settings(**{"keep": 3, "above": 0, "names": False} | settings))
 
 
 def observed(number):
@@ -93,6 +93,41 @@ async def test_only_texts_of_old_results_change_and_their_tokens_are_counted():
     before = sum(-(-len(observed(n)) // 4) for n in (0, 2))
     assert (step.tokens_before, step.tokens_after) == (before, 2 * -(-len(STUB) // 4))
     assert step.why == f"2 results left out, {before - step.tokens_after} tokens fewer"
+
+
+LOG = "\n".join(
+    [
+        "the build of apple_pie began at /srv/pie and goes on and on without an end in sight" * 3,
+        *(
+            f"step {n} is done, as everybody who was there could see with their own eyes"
+            for n in (1, 2)
+        ),
+        "ERROR oven at 230 degrees does not open, exit code 7",
+        "and so it came to rest, as things do, in the quiet of the evening, when all is said" * 3,
+    ]
+)
+
+
+async def test_by_default_failures_stay_and_all_other_values_are_named():
+    messages = talk(6)
+    messages[2]["content"] = LOG
+    step = await turn(history(names=True), Shelf(), chat(messages))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == (
+        f'{STUB}\n[... 3 left out, with apple_pie /srv/pie 1 2 "on without an end in" ...]\n'
+        "ERROR oven at 230 degrees does not open, exit code 7\n[... 1 left out ...]\n"
+    )
+    assert told[1] == f"{STUB}\n[... 5 left out, with 1 ...]\n"
+    assert told[3:] == [observed(n) for n in (3, 4, 5)]
+
+
+async def test_a_result_that_holds_little_but_values_stays():
+    messages = talk(6)
+    messages[2]["content"] = dense = " ".join(str(n * n) for n in range(1000, 1200))
+    step = await turn(history(names=True), Shelf(), chat(messages))
+    told = [m["content"] for m in step.body.json()["messages"] if m["role"] == "tool"]
+    assert told[0] == dense
+    assert told[1].startswith(STUB)
 
 
 def with_stash(messages, space="compress.stash", own=None):

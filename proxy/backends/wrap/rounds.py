@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,17 @@ from policies.base.ports import Backend
 from policies.base.prompt_memo import Memo
 from policies.base.reply import Reply
 from policies.base.spans import splice
-from proxy.backends.wrap.rounds_chunks import RoundChunks, leave
+from proxy.backends.wrap.rounds_chunks import RoundChunks, Unreadable, leave, shown
+from proxy.backends.wrap.rounds_held import (
+    OF_THE_BODY,
+    PLAIN,
+    STREAM,
+    Held,
+    kind,
+    once,
+    opened,
+    read_whole,
+)
 from proxy.backends.wrap.rounds_memory import Bind, Rounds
 from proxy.backends.wrap.rounds_prompt import Prompt
 from proxy.backends.wrap.rounds_request import (
@@ -29,12 +39,11 @@ from proxy.backends.wrap.rounds_request import (
     prompts,
     tells_usage,
     uncompressed,
+    unedited,
     with_body,
 )
 from proxy.backends.wrap.rounds_talk import Talk
 from proxy.errors import BrokenReply, ProxyError, UpstreamError
-from proxy.wire.document import read
-from proxy.wire.encoding import decode
 from proxy.wire.frames import Frames
 from proxy.wire.replay_merge import CannotRender, dump
 from proxy.wire.rounds import Form, Relay
@@ -47,19 +56,9 @@ _FORMS: dict[Dialect, Form] = {
     Dialect.MESSAGES: Messages(),
     Dialect.RESPONSES: Responses(),
 }
-_LARGEST = 64 * 1024**2  # bytes of a reply without its content encoding
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop
 _UPSTREAMS = 1024  # that are known to refuse to tell the usage of a stream
 _MUTE = 3600.0  # seconds for which they are not asked: upstreams learn too
-_PLAIN, _STREAM = b"application/json", b"text/event-stream"
-_OF_THE_BODY = frozenset({b"content-length", b"content-encoding", b"etag"})
-
-
-class _Held(NamedTuple):
-    """A reply, and its document where it is plain, has been read and is JSON."""
-
-    reply: Reply
-    doc: dict[str, Any] | None
 
 
 class LocalTools:
@@ -90,17 +89,21 @@ class LocalTools:
         raws, chain = await self._rounds.told(call, tool, prompt.raws, own)
         if raws != prompt.raws:
             call = with_body(call, prompt.body(raws))
-        told = tells_usage(call)
-        asking, reply = await self._first(uncompressed(call), told=told)
-        if reply.status != 200:
+        call, told = uncompressed(call), tells_usage(call)
+        asking, reply = await self._first(call, told=told)
+        if reply.status != 200 or kind(reply) not in (PLAIN, STREAM):
             return reply
         talk = Talk(form, asking, (raws, chain), self._rounds, self._bind)
-        if _kind(reply) == _STREAM and reply.header(b"content-encoding") is None:
-            head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-            rounds = self._stream(talk, form.relay(tool.name, usage=told), reply)
-            chunks = RoundChunks(rounds, reply.chunks)
-            return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
-        return await self._whole(talk, reply) if _kind(reply) == _PLAIN else reply
+        try:
+            held = await (opened if kind(reply) == STREAM else read_whole)(reply)
+        except Unreadable:  # if it calls the tool, the client must not see that
+            return await self._inner.send(unedited(call))
+        if kind(reply) != STREAM:
+            return await self._whole(talk, held)
+        head = tuple(pair for pair in reply.headers if pair[0] not in OF_THE_BODY)
+        rounds = self._stream(talk, form.relay(tool.name, usage=told), held.reply)
+        chunks = RoundChunks(rounds, reply.chunks)
+        return Reply(200, head, chunks, reply.backend, attempts=reply.attempts)
 
     async def _first(self, call: Call, *, told: bool) -> tuple[Call, Reply]:
         """What is sent first, and the reply: asking for the usage, where the upstream takes that.
@@ -136,18 +139,17 @@ class LocalTools:
         except (KeyError, ValueError):  # there is nothing to put it before: the provider says so
             return call
 
-    async def _next(self, talk: Talk, doc: dict[str, Any], *, stream: bool) -> _Held | None:
-        """What the upstream answers after a round; None where that was the last, or is now."""
-        following = await talk.after(doc)
+    async def _next(self, talk: Talk, following: Call | None, *, stream: bool) -> Held | None:
+        """What the upstream answers to what follows a round; None where nothing does any more."""
         while following is not None:
             lost: Reply | ProxyError
             try:
                 reply = await self._inner.send(following)
-                held = _Held(reply, None) if stream else await _held(reply)
+                held = await (opened if stream else read_whole)(reply)
             except ProxyError as error:
                 lost = error
             else:
-                if stream and reply.status == 200 and _kind(reply) == _STREAM:
+                if stream and reply.status == 200 and kind(reply) == STREAM:
                     return held
                 if reply.status == 200 and held.doc is not None:
                     return held
@@ -156,35 +158,36 @@ class LocalTools:
             following = talk.instead(lost)
         return None
 
-    async def _whole(self, talk: Talk, reply: Reply) -> Reply:
-        """All rounds of a plain reply; one that cannot be read passes as it is."""
-        held: _Held | None = await _held(reply)
-        assert held is not None
-        if held.doc is None or not talk.calls(held.doc):
-            return held.reply
+    async def _whole(self, talk: Talk, first: Held) -> Reply:
+        """All rounds of a plain reply; one that is no JSON passes as it is."""
+        held: Held | None = first
+        reply = first.reply
+        if first.doc is None or not talk.calls(first.doc):
+            return reply
         try:
             while held is not None and held.doc is not None:
                 reply = held.reply
-                held = await self._next(talk, held.doc, stream=False)
+                held = await self._next(talk, await talk.after(held.doc), stream=False)
             if talk.lost is not None and not talk.spoke():
                 return _passed(talk.lost)
-            shown = dump(await talk.shown({}))
+            whole = dump(await talk.shown({}))
         except CannotRender as error:
             raise BrokenReply(f"a reply with a call of Penstock's own tool: {error}") from error
-        head = tuple(pair for pair in reply.headers if pair[0] not in _OF_THE_BODY)
-        return _once(reply, shown, (*head, (b"content-length", b"%d" % len(shown))))
+        head = tuple(pair for pair in reply.headers if pair[0] not in OF_THE_BODY)
+        return once(reply, whole, (*head, (b"content-length", b"%d" % len(whole))))
 
     async def _stream(self, talk: Talk, relay: Relay, reply: Reply) -> AsyncGenerator[bytes]:
         """All rounds as one stream."""
         try:
             while True:
                 frames = Frames()
-                async for passed in _shown(relay, frames, reply):
-                    yield passed
-                if relay.own:
-                    await leave(reply.chunks)
-                doc = _doc(talk, relay)
-                held = None if doc is None else await self._next(talk, doc, stream=True)
+                try:
+                    async for passed in shown(relay, frames, reply, hidden=bool(talk.docs)):
+                        yield passed
+                except ProxyError as lost:
+                    reply = await self._in_place(talk, relay, reply, lost)
+                    continue
+                doc, held = await self._after(talk, relay, reply)
                 if held is None:
                     yield await _ended(talk, relay, doc) + frames.rest
                     async for chunk in reply.chunks:
@@ -202,27 +205,39 @@ class LocalTools:
         finally:
             await reply.chunks.aclose()
 
+    async def _after(
+        self, talk: Talk, relay: Relay, reply: Reply
+    ) -> tuple[dict[str, Any] | None, Held | None]:
+        """A round as a plain reply, and the reply that follows it; None for what there is not."""
+        if relay.own:
+            await leave(reply.chunks)
+        doc = _doc(talk, relay)
+        if doc is None:
+            return None, None
+        return doc, await self._next(talk, await talk.after(doc), stream=True)
+
+    async def _in_place(self, talk: Talk, relay: Relay, broken: Reply, lost: ProxyError) -> Reply:
+        """The reply in place of one that broke off; raises where something of it was shown."""
+        if not talk.docs or relay.begun:
+            raise lost
+        await broken.chunks.aclose()
+        held = await self._next(talk, talk.instead(lost), stream=True)
+        if held is None:
+            raise lost
+        relay.again()
+        return held.reply
+
     async def aclose(self) -> None:
         """Close what it wraps."""
         await self._inner.aclose()
-
-
-async def _shown(relay: Relay, frames: Frames, reply: Reply) -> AsyncGenerator[bytes]:
-    """What passes to the client of a round, up to its last event: some upstreams linger."""
-    async for chunk in reply.chunks:
-        passed = b"".join(map(relay.feed, frames.feed(chunk)))
-        if passed:
-            yield passed
-        if relay.over:
-            return
 
 
 async def _ended(talk: Talk, relay: Relay, doc: dict[str, Any] | None) -> bytes:
     """The end of the stream, after its last round."""
     if talk.lost is not None and not talk.spoke():
         raise _fault(talk.lost)
-    shown = None if doc is None else await talk.shown(relay.same())
-    return relay.end(shown, cut=talk.cut)
+    whole = None if doc is None else await talk.shown(relay.same())
+    return relay.end(whole, cut=talk.cut)
 
 
 def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:
@@ -240,22 +255,6 @@ def _doc(talk: Talk, relay: Relay) -> dict[str, Any] | None:
         return None
 
 
-def _kind(reply: Reply) -> bytes:
-    return (reply.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-
-
-async def _held(reply: Reply) -> _Held:
-    """A reply that is there whole, and what a plain one says."""
-    body = reply.whole
-    try:
-        if body is None:
-            body = b"".join([chunk async for chunk in reply.chunks])
-    finally:  # also where the client has gone
-        await reply.chunks.aclose()
-    plain = decode(reply.headers, body, _LARGEST) if _kind(reply) == _PLAIN else None
-    return _Held(_once(reply, body, reply.headers), None if plain is None else read(plain))
-
-
 def _passed(lost: Reply | ProxyError) -> Reply:
     """An upstream's failure, as the client would have had it without any tool of ours."""
     if isinstance(lost, ProxyError):
@@ -270,13 +269,4 @@ def _fault(lost: Reply | ProxyError) -> ProxyError:
     return UpstreamError(
         f"the upstream answered {lost.status} when the model was given the original it asked"
         " for; the request may be repeated"
-    )
-
-
-def _once(reply: Reply, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> Reply:
-    async def chunks() -> AsyncGenerator[bytes]:
-        yield body
-
-    return Reply(
-        reply.status, headers, chunks(), reply.backend, whole=body, attempts=reply.attempts
     )

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import zlib
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 
-from policies.base.reply import Chunks
-from proxy.errors import ProxyError
+import msgspec
+
+from policies.base.reply import Chunks, Reply
+from proxy.errors import BrokenReply, ProxyError
+from proxy.wire.encoding import inflating
+from proxy.wire.frames import Frames
+from proxy.wire.rounds import Relay
 
 _LINGER = 0.1  # seconds
 
@@ -41,3 +47,49 @@ async def leave(chunks: Chunks) -> None:
             async for _ in chunks:
                 pass
     await chunks.aclose()
+
+
+async def shown(
+    relay: Relay, frames: Frames, reply: Reply, *, hidden: bool
+) -> AsyncGenerator[bytes]:
+    """What passes to the client of a round, up to its last event: some upstreams linger.
+
+    Raises `BrokenReply` where a `hidden` round ends before anything of it was shown.
+    """
+    async for chunk in reply.chunks:
+        passed = b"".join(map(relay.feed, frames.feed(chunk)))
+        if passed:
+            yield passed
+        if relay.over:
+            return
+    if hidden and not relay.whole and not relay.begun:
+        raise BrokenReply("the upstream ended its reply before it had said anything")
+
+
+class Unreadable(BrokenReply):
+    """A reply that cannot be looked into, since its content encoding is not known or broken."""
+
+
+async def decoded(reply: Reply) -> Reply:
+    """A stream without its content encoding, which nobody asked for. Raises `Unreadable`."""
+    codings = b",".join([value for name, value in reply.headers if name == b"content-encoding"])
+    if not codings:
+        return reply
+    inflate = inflating(codings)
+    if inflate is None:
+        await reply.chunks.aclose()
+        raise Unreadable("the upstream's stream is in a content-encoding that cannot be read")
+    chunks = RoundChunks(_inflated(reply.chunks, inflate), reply.chunks)
+    return msgspec.structs.replace(reply, chunks=chunks, whole=None)
+
+
+async def _inflated(
+    chunks: Chunks, inflate: Callable[[bytes], Iterator[bytes]]
+) -> AsyncGenerator[bytes]:
+    async for chunk in chunks:
+        try:
+            for piece in inflate(chunk):
+                yield piece
+        except zlib.error as error:
+            why = "the upstream's stream is not what its content-encoding says"
+            raise BrokenReply(why) from error

@@ -56,3 +56,13 @@ def asking_usage(call: Call) -> Call:
     options = call.body.field("stream_options") or {}
     new = dump(options | {"include_usage": True})
     return with_body(call, with_member(call.body.raw, "stream_options", new))
+
+
+def unedited(call: Call) -> Call:
+    """The client's own request, but for the usage that is asked for."""
+    came = call.came or call.body
+    raw = came.raw
+    options = call.body.field("stream_options")
+    if options != came.field("stream_options"):
+        raw = with_member(raw, "stream_options", dump(options))
+    return msgspec.structs.replace(call, body=Body(raw))

@@ -13,6 +13,7 @@ from policies.base.local_tool import Said
 from policies.base.reply import Reply
 from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
 from proxy.backends.wrap.rounds_prompt import Prompt, spoken, with_member
+from proxy.backends.wrap.rounds_request import unedited
 from proxy.errors import ProxyError
 from proxy.wire.replay_merge import CannotRender
 from proxy.wire.rounds import Answers, Calls, Form
@@ -118,7 +119,7 @@ class Talk:
             return self._told(errors)
         if not self._alone:
             self._alone, self._said = True, []
-            return _unedited(self._call)
+            return unedited(self._call)
         self.cut, self._owed = True, form.results(self._answers)
         return None
 
@@ -156,16 +157,6 @@ def _error(said: Said) -> Said:
         " with what you have.",
         failed=True,
     )
-
-
-def _unedited(call: Call) -> Call:
-    """The client's own request, but for the usage that is asked for."""
-    came = call.came or call.body
-    raw = came.raw
-    options = call.body.field("stream_options")
-    if options != came.field("stream_options"):
-        raw = with_member(raw, "stream_options", _encode(options))
-    return msgspec.structs.replace(call, body=Body(raw))
 
 
 def _extra(dialect: Dialect, docs: Sequence[dict[str, Any]]) -> int:

@@ -100,5 +100,11 @@ def test_adversarial_texts():
         "\\/",
         "_/",
         "a.",
+        "\\\\",
+        "\\t",
+        "\\u00e9",
+        "never",
+        "time out",
     ):
         extract(piece * (500_000 // len(piece)), 1200, names=True)
+        extract('{"' + piece * (500_000 // len(piece)), 1200, names=True)

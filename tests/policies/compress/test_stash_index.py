@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.compress.stash_index import index
+from policies.compress import stash_index
+from policies.compress.stash_words import vocabulary
 
 KINDS = [
     re.compile(r"\d+(?:[.:]\d+)*"),
@@ -43,6 +44,10 @@ WORDS = st.sampled_from(
     ]
 )
 TEXTS = st.lists(WORDS, max_size=40).map(" ".join)
+
+
+def index(text, gaps):
+    return stash_index.index(text, vocabulary(text), gaps)
 
 
 def names(text):

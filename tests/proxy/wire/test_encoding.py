@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import tracemalloc
 import zlib
@@ -8,7 +9,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.wire.encoding import decode
+from proxy.wire.encoding import decode, inflating
 
 TEXT = b'{"a": 1}' * 100
 RAW = zlib.compressobj(wbits=-15)
@@ -103,3 +104,31 @@ def test_a_wide_window_is_not_taken():
     options = {zstd.CompressionParameter.window_log: 27}
     body = zstd.compress(bytes(range(256)) * 100_000, options=options)
     assert decode(encoded(b"zstd"), body, 1 << 28) is None
+
+
+@given(st.binary(max_size=60) | st.integers(0, 10**6).map(bytes), st.integers(1, 7), st.data())
+def test_a_stream_is_freed_of_its_encoding_however_it_is_cut(text, members, data):
+    coding = data.draw(st.sampled_from(["gzip", "x-gzip", "deflate", "raw", "identity", ""]))
+    if coding == "raw":
+        wire, coding = zlib.compress(text, wbits=-15), "deflate"
+    elif coding == "deflate":
+        wire = zlib.compress(text)
+    elif "gzip" in coding:
+        wire, text = gzip.compress(text) * members, text * members
+    else:
+        wire = text
+    inflate = inflating(coding.encode())
+    step = data.draw(st.integers(1, max(1, len(wire))))
+    plain = [p for at in range(0, len(wire), step) for p in inflate(wire[at : at + step])]
+    assert b"".join(plain) == text
+
+
+@given(st.binary(max_size=40))
+def test_foreign_bytes_in_a_stream_raise_one_error(wire):
+    for coding in (b"gzip", b"deflate"):
+        with contextlib.suppress(zlib.error):
+            b"".join(inflating(coding)(wire))
+
+
+def test_streams_in_other_encodings_are_not_read():
+    assert [inflating(listed) for listed in (b"br", b"gzip, gzip", b"x")] == [None] * 3

@@ -150,10 +150,18 @@ def test_audio_joins():
     assert doc["choices"][0]["message"]["audio"] == audio
 
 
+def test_calls_that_share_an_index_are_told_apart_by_their_ids():
+    parts = [call(0, "f", id="a"), call(0, None, "{"), call(0, "f", "{}", id="b")]
+    stream = body(*(piece({"tool_calls": [each]}) for each in [*parts, call(1, "g", id="c")]))
+    made = plain(stream)["choices"][0]["message"]["tool_calls"]
+    said = [(each["id"], each["function"]["name"], each["function"]["arguments"]) for each in made]
+    assert said == [("a", "f", "{"), ("b", "f", "{}"), ("c", "g", "")]
+
+
 @pytest.mark.parametrize(
     "deltas",
     [
-        [{"tool_calls": [call(0, "f", id="a")]}, {"tool_calls": [call(0, "g", id="b")]}],
+        [{"tool_calls": [call(0, "f", id="a")]}, {"tool_calls": [call(0, id="b")]}],
         [{"tool_calls": [{"id": "a"}]}],
         [{"reasoning_details": [{"text": "a"}]}, {"reasoning_details": [{"text": "b"}]}],
         [{"content": "a"}, {"content": [{"type": "text"}]}],

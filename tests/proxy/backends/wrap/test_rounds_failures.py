@@ -4,10 +4,11 @@ import json
 
 import msgspec
 import pytest
-from backends import Scripted, whole
+from backends import SSE, Pieces, Scripted, whole
 
 from policies.base.body import Body
 from policies.base.ports import Entry
+from policies.base.reply import Reply
 from proxy.backends.wrap.rounds import LocalTools
 from proxy.errors import UpstreamError, UpstreamTimeout
 from tests.fakes.round_replies import (
@@ -16,10 +17,12 @@ from tests.fakes.round_replies import (
     REFUSED,
     Nothing,
     asking,
+    frames,
     listen,
     plain,
     read,
     rounds_of,
+    streamed,
     wrapped,
 )
 from tests.fakes.scripted_model import Turn
@@ -90,6 +93,42 @@ async def test_where_nothing_was_said_the_failure_passes(kind, stream):
         await listen(await tools.send(one), heard)
     assert b"own" not in b"".join(heard)
     assert kind != "responses" or b"response.created" in heard[0]
+
+
+@pytest.mark.parametrize("end", [None, UpstreamTimeout("late")])
+@pytest.mark.parametrize("turn", [Turn("Never."), Turn("", OWN.calls)])
+async def test_a_later_round_that_breaks_off_before_anything_is_shown(kind, turn, end):
+    """After its head, and also in a call that the client does not see."""
+    wire = frames(kind, turn, 2)
+    sign = b"Never" if turn.text else b'"own"'
+    cut = next(at for at, frame in enumerate(wire) if sign in frame) + (not turn.text)
+    if kind != "chat/completions" and turn.text:
+        cut = 2  # before the block or item begins
+    broken = Pieces()
+    broken.put(*wire[:cut], end)
+    replies = rounds_of(kind, True, [OWN, Turn("Alone.")])
+    first, last = replies
+    tools, inner = wrapped(first, Reply(200, SSE, broken, "a"), last)
+    asked = edited(asking(kind, stream=True, stream_options={"include_usage": True}))
+    heard = await read(await tools.send(asked))
+    assert b"Alone." in heard
+    assert b"own" not in heard
+    assert broken.closed
+    assert inner.calls[2].body.raw == asked.came.raw
+    assert len(inner.calls) == 3
+
+
+async def test_one_that_breaks_off_later_is_an_error(kind):
+    wire = frames(kind, Turn("Never mind, not me."), 2)
+    cut = next(at for at, frame in enumerate(wire) if b"Never" in frame) + 1
+    broken = Pieces()
+    broken.put(*wire[:cut], UpstreamTimeout("late"))
+    tools, inner = wrapped(streamed(frames(kind, OWN)), Reply(200, SSE, broken, "a"))
+    heard = []
+    with pytest.raises(UpstreamTimeout):
+        await listen(await tools.send(asking(kind, stream=True)), heard)
+    assert b"Never" in b"".join(heard)
+    assert len(inner.calls) == 2
 
 
 async def test_a_later_round_that_is_no_reply(kind):
