@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from policies.base.apart import apart
 from policies.base.call import OPAQUE, Call
 from policies.base.plan import Outcome, Plan
 from policies.base.prompt import LONG, read_apart
@@ -72,13 +73,17 @@ class Books:
     ) -> None:
         """Find out in threads what takes long to find out."""
         call = plan.call
-        if texts is not None:
-            usage = await self._tokens.usage(call.model, call.dialect, call.doc(), texts)
-            outcome = msgspec.structs.replace(outcome, usage=usage)
-        if len(call.body.raw) > LONG and _reads(plan, outcome) and self._affords():
-            begun = perf_counter()
-            await read_apart(call)
-            self._spend(begun)
+        try:
+            if texts is not None:
+                doc = await apart(call.doc)
+                usage = await self._tokens.usage(call.model, call.dialect, doc, texts)
+                outcome = msgspec.structs.replace(outcome, usage=usage)
+            if len(call.body.raw) > LONG and _reads(plan, outcome) and self._affords():
+                begun = perf_counter()
+                await read_apart(call)
+                self._spend(begun)
+        except Exception as error:  # noqa: BLE001 - a request is accounted for, come what may
+            note(error)
         self._write(plan, outcome, started)
 
     def _write(self, plan: Plan, outcome: Outcome, started: float) -> None:

@@ -10,11 +10,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from copy import copy
-from functools import partial
 
 import msgspec
 
-from policies.base.call import Call, Effect
+from policies.base.call import Call
 from policies.base.plan import Outcome, Plan, Row
 from policies.base.ports import Count, Store, View, fourths
 from policies.base.prompt import LONG, read_apart
@@ -25,7 +24,7 @@ from proxy.edits import after, changes_history, earlier, goes_back, rewrites, re
 from proxy.guards.guards import DRIFT, SPACE, Guards
 from proxy.guards.rollback import Observed
 from proxy.holdout import conversation, draws
-from proxy.pipeline import Pipeline, Stage
+from proxy.pipeline import ASKED, Pipeline, Stage
 
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
@@ -70,14 +69,22 @@ class Engine:
         """
         unit = conversation(call) if pipeline.holdout else b""
         holdout = draws(unit, pipeline.holdout)
-        fold = partial(self._fold, call, pipeline, without, holdout)
+        folds: list[list[Row]] = []
+
+        async def fold(back: int) -> _Folded:
+            found = await self._fold(call, pipeline, without, holdout, back)
+            folds.append(found[0])
+            return found
+
         (rows, final, edited), watched, why = await self._cheapest(call, pipeline, fold)
+        aside = pipeline.aside([other for other in folds if other is not rows])
         if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
         terms, name, drifted = self._terms(edited), pipeline.name, why == DRIFT
-        return Plan(call, edited, tuple(rows), final, name, holdout, unit, watched, terms, drifted)
+        taken = (call, edited, tuple(rows), final, name, holdout, unit, watched, terms, drifted)
+        return Plan(*taken, aside)
 
     async def _cheapest(
         self, call: Call, pipeline: Pipeline, fold: Callable[[int], Awaitable[_Folded]]
@@ -163,7 +170,7 @@ class Engine:
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
             step = earlier(step, back)
-            mode = failed or _mode(stage, step, allowed, holdout=holdout)
+            mode = failed or stage.mode(step, allowed, holdout=holdout)
             if doubted and mode == "on" and isinstance(step, Edit):
                 mode = "shadow"
             applied = mode == "on"
@@ -262,9 +269,12 @@ class Engine:
             key = (plan.original.route, plan.pipeline)
             self._guards.rollback.observe(key, seen, holdout=plan.holdout)
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
-            if row.mode in _ASKED and not (type(row.step) is Skip and row.step.memo is None):
+            if row.mode in ASKED and not (type(row.step) is Skip and row.step.memo is None):
                 told = outcome if row.applied else msgspec.structs.replace(outcome, applied=False)
                 await self._settle(stage, row, told)
+        for number, row in plan.aside:
+            told = msgspec.structs.replace(outcome, applied=False)
+            await self._settle(pipeline.stages[number], row, told)
 
     async def revoke(self, plan: Plan, pipeline: Pipeline, policy: str, told: Outcome) -> None:
         """Tell a policy that the upstream rejected fields of its edit; never raises."""
@@ -280,19 +290,8 @@ class Engine:
             self._note(row.policy, error)
 
 
-_ASKED = frozenset({"on", "shadow", "guarded"})
 _WHY = {"bypass": "bypassed by request", "error": "what it decided could not be used"}
 
 
 def _guarded(row: Row) -> Row:
     return msgspec.structs.replace(row, applied=False, mode="guarded")
-
-
-def _mode(stage: Stage, step: Step, allowed: frozenset[Effect], *, holdout: bool) -> str:
-    if holdout and not stage.policy.fails_closed:
-        return "holdout"
-    if stage.shadow:
-        return "shadow"
-    if isinstance(step, Edit | Answer) and step.effect not in allowed:
-        return "denied"
-    return "on"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from policies.base.call import Effect
+from policies.base.plan import Row
 from policies.base.policy import Base, Policy
+from policies.base.step import Answer, Edit, Step
 
+ASKED = frozenset({"on", "shadow", "guarded"})  # modes of rows whose policy may learn
 _RESTLESS = frozenset({Effect.REORDER, Effect.LOSSY})  # may do so in one turn and not in another
 
 
@@ -27,6 +32,16 @@ class Stage(msgspec.Struct, frozen=True):
         msgspec.structs.force_setattr(self, "name", name)
         msgspec.structs.force_setattr(self, "family", name.partition(".")[0])
 
+    def mode(self, step: Step, allowed: frozenset[Effect], *, holdout: bool) -> str:
+        """How a step is carried out, as `Row` names it."""
+        if holdout and not self.policy.fails_closed:
+            return "holdout"
+        if self.shadow:
+            return "shadow"
+        if isinstance(step, Edit | Answer) and step.effect not in allowed:
+            return "denied"
+        return "on"
+
 
 class Pipeline(msgspec.Struct, frozen=True):
     """Policies in order, what they may do together, and the share they leave alone."""
@@ -46,3 +61,12 @@ class Pipeline(msgspec.Struct, frozen=True):
         told = enumerate(type(stage.policy).depart for stage in self.stages)
         departing = tuple(number for number, depart in told if depart is not idle)
         msgspec.structs.force_setattr(self, "departing", departing)
+
+    def aside(self, folds: Sequence[Sequence[Row]]) -> tuple[tuple[int, Row], ...]:
+        """What foldings that are not taken have taught those who want to know, by stage."""
+        return tuple(
+            (number, row)
+            for rows in folds
+            for number, row in enumerate(rows)
+            if self.stages[number].policy.every_plan and row.mode in ASKED
+        )

@@ -28,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True):
     `unit` names the conversation, where the pipeline has a hold-out. `watched` is what the
     next turn must begin with, where that has to be remembered: `call` without cache marks.
     `drifted`: the turn does not begin as the one before it was sent, or with its edits would not.
+    `aside`: rows of foldings that were not taken, for the stages of these numbers to learn from.
     """
 
     original: Call
@@ -40,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
     watched: Call | None = None
     terms: Terms = Terms()  # of the upstream's prompt cache
     drifted: bool = False
+    aside: tuple[tuple[int, Row], ...] = ()
 
     @property
     def removed(self) -> int:

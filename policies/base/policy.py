@@ -32,6 +32,7 @@ class Policy(Protocol):
     fails_closed: ClassVar[bool]
     effect: ClassVar[Effect | None]  # the one effect of its edits or answers, if there is one
     local_tools: ClassVar[bool]  # whether its edits may bring a `LocalTool`
+    every_plan: ClassVar[bool]  # whether it is told of plans, too, that were made and not taken
 
     def __init__(self, settings: Any) -> None: ...
 
@@ -78,6 +79,7 @@ class Base:
     fails_closed: ClassVar[bool] = False
     effect: ClassVar[Effect | None] = None
     local_tools: ClassVar[bool] = False
+    every_plan: ClassVar[bool] = False
 
     async def setup(self) -> None:
         """Nothing to load."""

@@ -27,10 +27,11 @@ class Laid:
     exactly these messages and may go on from, by who made it.
     """
 
-    __slots__ = ("name", "notes", "spans", "start", "text")
+    __slots__ = ("name", "notes", "size", "spans", "start", "text")
 
     def __init__(self, raw: bytes, start: int, spans: list[Span]) -> None:
         self.name = 0  # the memory's, for the conversation
+        self.size = len(raw)  # what stands behind the messages is kept by readers, too
         self.text = raw[: spans[-1][1]]
         self.start = start
         self.spans = spans
@@ -86,4 +87,4 @@ def _name(raw: bytes) -> int:
 
 
 def _size(kept: Sequence[Laid]) -> int:
-    return int(sum(len(each.text) for each in kept) * _OVERHEAD)
+    return int(sum(each.size for each in kept) * _OVERHEAD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, ClassVar, NamedTuple, cast
 
 from pydantic import Field
 
@@ -67,10 +67,13 @@ class Frozen(Base):
     conversation. `threads`: how many may make forms at a time.
     """
 
+    every_plan: ClassVar = True  # each form is made, and each delay noted, only once
+
     def __init__(self, settings: FreezeSettings, recipe: Recipe, threads: int = 2) -> None:
         self.settings = settings
         half = settings.memory // 2
         self._recipe = recipe
+        self._mark = object()  # by which notes are found, which may outlive the policy
         self._signs = {each: recipe.signs(each) for each in Dialect}
         self._sent: Generations[_Key, Sent] = Generations(half)
         self._sight = FirstSight(recipe, half, settings.ttl, threads)
@@ -134,12 +137,12 @@ class Frozen(Base):
                 if sent.raw is not None:
                     found.append((message, sent))
         if not view.trial:
-            there.notes[self] = _Settled(scope, there.messages, found)
+            there.notes[self._mark] = _Settled(scope, there.messages, found)
         return found, learnt
 
     def _settled(self, there: There, scope: _Key) -> _Settled:
         """What the turn before has left, if it had the same messages."""
-        known = there.notes.get(self)
+        known = there.notes.get(self._mark)
         if isinstance(known, _Settled) and known.scope == scope:
             begun = there.messages[: len(known.messages)]
             return known if begun == known.messages else _NOTHING

@@ -110,7 +110,7 @@ def _whole(made: Callable[[], _Decoder], body: bytes, limit: int) -> bytes | Non
 class Inflating:
     """A stream in gzip or deflate, freed of it as it comes. Raises `zlib.error`."""
 
-    _PIECE = 256 * 1024  # bytes given at a time
+    _PIECE = 16 * 1024  # bytes given at a time
 
     def __init__(self, coding: bytes) -> None:
         self._deflate = coding == b"deflate"
@@ -124,11 +124,14 @@ class Inflating:
             if len(self._head) < 2:  # by which it is known whether there is a frame
                 return
             chunk, self._head = self._head, b""
-            bare = self._deflate and int.from_bytes(chunk[:2]) % 31 != 0  # RFC 1950, section 2.2
+            framed = chunk[0] & 15 == zlib.DEFLATED and int.from_bytes(chunk[:2]) % 31 == 0
+            bare = self._deflate and not framed  # RFC 1950, section 2.2
             self._decoder = zlib.decompressobj(-15 if bare else 47)
         more = True
         while more:
-            if self._decoder.eof and chunk:  # gzip may have several members
+            if self._decoder.eof and chunk:  # gzip may have several members, and zeros behind
+                if not chunk.lstrip(b"\0"):
+                    return
                 self._decoder = zlib.decompressobj(47)
             plain = self._decoder.decompress(chunk, self._PIECE)
             if plain:

@@ -1,8 +1,10 @@
 import asyncio
+import gc
 import gzip
 import json
 import random
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,19 @@ async def test_the_word_tools_in_a_text_loads_nothing(lossless):
     policy = lossless()
     one = call({"messages": [USER | {"content": '"tools"'}], "user": "tools"})
     assert policy.idle(one, CacheTerms()) == "nothing to shorten"
+
+
+async def test_what_is_known_of_a_conversation_outlives_no_policy():
+    """After a reload conversations go on; the policies of before must go."""
+    policy, shelf = Lossless(Lossless.Settings(budget=20)), Shelf()
+    messages = [USER | {"content": "x" * 5000}, result(table("a"))]
+    assert isinstance(await sent(policy, shelf, chat(*messages)), Edit)
+    gone = weakref.ref(policy)
+    await policy.aclose()
+    del policy
+    assert isinstance(await sent(Lossless(Lossless.Settings()), shelf, chat(*messages)), Edit)
+    gc.collect()
+    assert gone() is None
 
 
 async def test_a_policy_that_is_closed_loads_no_vocabulary(lossless, caplog):

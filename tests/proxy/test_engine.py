@@ -115,6 +115,23 @@ async def test_history_is_rewritten_only_where_that_pays():
         assert made.drifts == []
 
 
+async def test_what_was_learnt_in_a_plan_that_is_not_taken_is_settled_where_it_is_wanted():
+    """Forms of texts are made once, in whichever folding comes first."""
+    turns = [{"role": role, "content": "word " * 400} for role in ("user", "assistant") * 20]
+    one = call({"messages": [*turns, {"role": "user", "content": "on"}]})
+    short = one.body.edit({("messages", 0, "content"): "left out"})
+    anew = Edit(short, Effect.LOSSY, "anew", instead=Skip("as before"))
+    for every in (True, False):
+        after = Fixed("b.x", Skip("learnt", memo="m"))
+        after.every_plan = every
+        made, stages = engine(), pipeline(Fixed("a.x", anew), after)
+        made._guards._terms = lambda _: Terms(rule="openai_steps", read=0.1, write=1.25)
+        plan = await made.plan(one, stages)
+        assert plan.call.body is one.body
+        await made.settle(plan, stages, Outcome(200))
+        assert len(after.settled) == 1 + every
+
+
 async def test_what_was_left_out_in_another_conversation_stays_where_it_was_sent_in_this_one():
     made, before = (
         engine(),

@@ -166,3 +166,15 @@ async def test_one_does_not_cost_all_others_theirs(books):
     books._spend(time.perf_counter() - 3600)
     books._looked = time.perf_counter() - 2
     assert books._affords()
+
+
+async def test_one_that_cannot_be_read_is_accounted_for(books, monkeypatch, caplog):
+    async def fails(_):
+        raise ValueError("a prompt")
+
+    monkeypatch.setattr("proxy.books.read_apart", fails)
+    books.close(*_settled(a_long("unread")), [])
+    await asyncio.wait(books._counting)
+    assert len(books._closed) == 1
+    assert "a prompt" not in caplog.text
+    assert "ValueError" in caplog.text

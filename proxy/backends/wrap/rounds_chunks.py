@@ -16,6 +16,7 @@ from proxy.wire.frames import Frames
 from proxy.wire.rounds import Relay
 
 _LINGER = 0.1  # seconds
+_LARGEST = 1 << 24  # bytes of an event, which is copied with every chunk that adds to it
 
 
 class RoundChunks:
@@ -58,6 +59,8 @@ async def shown(
     """
     async for chunk in reply.chunks:
         passed = b"".join(map(relay.feed, frames.feed(chunk)))
+        if len(frames.rest) > _LARGEST:
+            raise BrokenReply(f"the upstream sent an event of more than {_LARGEST:,} bytes")
         if passed:
             yield passed
         if relay.over:
@@ -90,6 +93,7 @@ async def _inflated(
         try:
             for piece in inflate(chunk):
                 yield piece
+                await asyncio.sleep(0)  # little may hold much
         except zlib.error as error:
             why = "the upstream's stream is not what its content-encoding says"
             raise BrokenReply(why) from error

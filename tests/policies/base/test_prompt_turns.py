@@ -41,6 +41,14 @@ def test_memory_is_bounded_whatever_comes():
     assert sum(map(len, latest._known.values())) < 100
 
 
+def test_what_stands_behind_the_messages_counts_too():
+    latest = Latest()
+    for number in range(1000):
+        raw = BODY % (number, b"x" * 5000)
+        latest.keep(Laid(raw + b"y" * 100_000, 12, [(13, len(raw))]), None)
+    assert len(latest._known) < 160
+
+
 def test_items_lie_where_they_stand():
     raw = b'[ {"a":1} ,\n"b",3]'
     items = [Raw(b'{"a":1}'), Raw(b'"b"'), Raw(b"3")]

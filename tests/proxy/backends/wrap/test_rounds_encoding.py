@@ -1,8 +1,10 @@
 """Replies in a content encoding that nobody has asked for."""
 
+import asyncio
 import gzip
 import json
 import zlib
+from random import Random
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from backends import Pieces
 
 from policies.base.body import Body
 from proxy.errors import BrokenReply
+from proxy.wire.encoding import Inflating
 from tests.fakes.round_replies import KINDS, OWN, asking, frames, plain, read, streamed, wrapped
 from tests.fakes.scripted_model import Turn
 
@@ -76,3 +79,40 @@ async def test_a_stream_that_is_not_what_it_says_it_is(kind):
     tools, _ = wrapped(packed(streamed([]), "gzip", b"no gzip at all"))
     with pytest.raises(BrokenReply, match="content-encoding"):
         await read(await tools.send(asking(kind, stream=True)))
+
+
+async def test_an_event_without_an_end_ends_the_reply_and_holds_nobody_up():
+    """A little in gzip may be a lot."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    wire = b"".join(packer.compress(b"x" * (1 << 20)) for _ in range(64)) + packer.flush()
+    tools, _ = wrapped(packed(streamed([]), "gzip", wire))
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    reply = await tools.send(asking("chat/completions", stream=True))
+    with pytest.raises(BrokenReply):
+        await read(reply)
+    ticking.cancel()
+    assert ticks > 500
+
+
+def test_deflate_without_a_frame_is_told_from_zlib():
+    """A frame is two bytes, of which one sum alone is right in one stream of 16."""
+    chance = Random(1)
+    for _ in range(300):
+        text = b'data: {"id":"%032x","object":"chat.completion.chunk","choices":[{"index":0}]}\n\n'
+        text = b"".join(text % chance.getrandbits(128) for _ in range(chance.randrange(1, 4)))
+        for wire in (zlib.compress(text), zlib.compress(text, wbits=-15)):
+            assert b"".join(Inflating(b"deflate").feed(wire)) == text
+
+
+def test_zeros_behind_the_last_member_are_nothing():
+    inflate = Inflating(b"gzip").feed
+    wire = gzip.compress(b"a") + gzip.compress(b"b") + bytes(100)
+    assert b"".join(inflate(wire)) + b"".join(inflate(bytes(9))) == b"ab"
