@@ -94,10 +94,11 @@ class History(Base):
             return Skip("a shape to leave alone")
         if not groups:
             return Skip("few results")
-        known, before, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        numbers, begun = await self._epochs.masked(call, groups, view.store, view.now)
+        known = numbers[-1]
         memo = _Memo(groups[0].key, view.now, None, view.counter(call.model), asked(call))
         going_on: Edit | Skip = Skip("nothing is left out yet", memo)
-        for number in (before, known):
+        for number in numbers:
             # What was sent without may have been another conversation that begins as this one:
             # the engine knows how the turn before was sent, and goes on from that.
             told = memo._replace(begun=begun if number == known else None)
@@ -106,8 +107,7 @@ class History(Base):
                 going_on = msgspec.structs.replace(step, instead=going_on, known=True)
         if known == len(groups) or not self._due(call, view, groups[0].key):
             return going_on
-        masked = len(groups[known - 1].messages) if known else 0
-        memo = memo._replace(begun=Begun(groups[-1].key, masked))
+        memo = memo._replace(begun=Begun(groups[-1].key))
         anew = await self._masked(call, groups[-1:], memo)
         if isinstance(anew, Edit) and anew.body.raw != _raw(call, going_on):
             return msgspec.structs.replace(anew, instead=going_on)

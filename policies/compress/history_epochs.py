@@ -7,6 +7,7 @@ a prompt that begins so, in whichever process, has the same masked.
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from policies.base.prompt import blocks
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Message
 
+_ENDS = b"1"  # stored for an epoch
 _ASKED = 16  # ends of epochs that are looked for in a request, from the latest
 
 
@@ -30,13 +32,9 @@ class Group(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An epoch that is to be stored, or stored again before it is forgotten.
-
-    `instead` of so many results that were masked before it.
-    """
+    """An epoch that is to be stored, or stored again before it is forgotten."""
 
     key: bytes
-    instead: int
 
 
 class Epochs:
@@ -45,7 +43,7 @@ class Epochs:
     def __init__(self, version: tuple[object, ...], memory: int, ttl: float) -> None:
         self._version = repr(version).encode()
         self._ttl = ttl
-        self._known: Generations[tuple[str, bytes], int] = Generations(memory)
+        self._known: Generations[tuple[str, bytes], bool] = Generations(memory)
 
     def groups(
         self, call: Call, messages: Sequence[Message], size: int, read: int
@@ -71,28 +69,26 @@ class Epochs:
 
     async def masked(
         self, call: Call, groups: Sequence[Group], store: Reader, now: float
-    ) -> tuple[int, int, Begun | None]:
-        """How many of the groups, the largest first, earlier turns were sent without.
+    ) -> tuple[list[int], Begun | None]:
+        """How many of the groups earlier turns may have been sent without, the most last.
 
-        And how many before that.
+        Who goes back may have begun a shorter epoch than one that was there before. With the
+        latest one, if it is to be stored again.
         """
-        for at in range(len(groups) - 1, -1, -1):
-            key = groups[at].key
-            before = self._known.get((call.tenant, key))
-            if before is not None:
-                return at + 1, _number(groups, before), None
-            entry = await store.get(key)
-            if entry is not None and entry.value.isdigit():
-                before = int(entry.value)
-                self._known.put((call.tenant, key), before, len(key))
-                old = 0 < entry.expires < now + self._ttl / 2
-                return at + 1, _number(groups, before), Begun(key, before) if old else None
-        return 0, 0, None
+        unknown = [one.key for one in groups if not self._known.get((call.tenant, one.key))]
+        begun: Begun | None = None
+        for key, entry in zip(unknown, await gather(*map(store.get, unknown)), strict=True):
+            if entry is not None and entry.value == _ENDS:
+                self._known.put((call.tenant, key), True, len(key))
+                if 0 < entry.expires < now + self._ttl / 2:
+                    begun = Begun(key)
+        ends = [self._known.get((call.tenant, one.key)) for one in groups]
+        return [0, *(at for at, here in enumerate(ends, 1) if here)], begun
 
     async def begin(self, call: Call, begun: Begun, store: Store) -> None:
         """From now on the results up to there are masked."""
-        self._known.put((call.tenant, begun.key), begun.instead, len(begun.key))
-        await store.put(begun.key, b"%d" % begun.instead, self._ttl, call.model)
+        self._known.put((call.tenant, begun.key), True, len(begun.key))
+        await store.put(begun.key, _ENDS, self._ttl, call.model)
 
     def _key(self, call: Call, chain: bytes) -> bytes:
         named = b"\0".join((self._version, call.model.encode(errors="replace"), chain))
@@ -124,11 +120,6 @@ def answered(dialect: Dialect, raws: Sequence[bytes]) -> int:
         if models or said.role == "assistant":
             return number
     return -1
-
-
-def _number(groups: Sequence[Group], results: int) -> int:
-    """Which group has so many results, counted from 1; 0 where none has."""
-    return next((at for at, one in enumerate(groups, 1) if len(one.messages) == results), 0)
 
 
 def _chains(call: Call) -> Mapping[int, bytes]:
