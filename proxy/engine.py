@@ -77,7 +77,8 @@ class Engine:
             return found
 
         (rows, final, edited), watched, why = await self._cheapest(call, pipeline, fold)
-        aside = pipeline.aside([other for other in folds if other is not rows])
+        others = [other for other in folds if other is not rows]  # most requests have none
+        aside = pipeline.aside(others) if others else ()
         if why and watched is not call:
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
