@@ -6,3 +6,14 @@
 
 mod border;
 mod json;
+mod log_blocks;
+mod log_codec;
+mod log_entries;
+mod log_groups;
+mod log_hash;
+mod log_notation;
+mod log_parts;
+mod log_read;
+mod log_signs;
+mod log_stamps;
+mod log_templates;
