@@ -30,7 +30,6 @@ class _Text(ctypes.Structure):
 
 def _loaded() -> ctypes.CDLL | None:
     if not LIBRARY.exists():
-        log.info("compressing in Python; natively, and faster, where Rust is at installation")
         return None
     try:
         library = ctypes.CDLL(str(LIBRARY))
