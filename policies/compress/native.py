@@ -93,3 +93,17 @@ _json_encode = _operation("penstock_json_encode", c_size_t, _Counter)
 def json_encode(text: str, count: Count, limit: int) -> str | None:
     """See `json_compact.encode`. Raises `Unfit`."""
     return _made(_json_encode, text, limit, _counter(count))
+
+
+_log_encode = _operation("penstock_log_encode")
+_log_decode = _operation("penstock_log_decode")
+
+
+def log_encode(text: str) -> str | None:
+    """See `log_codec.rewritten`. Raises `Unfit`."""
+    return _made(_log_encode, text)
+
+
+def log_decode(encoded: str) -> str:
+    """See `log_codec.restored`. Raises `Unfit`."""
+    return _made(_log_decode, encoded) or ""
