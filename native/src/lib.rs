@@ -17,3 +17,6 @@ mod log_read;
 mod log_signs;
 mod log_stamps;
 mod log_templates;
+mod text_code;
+mod text_protected;
+mod text_records;

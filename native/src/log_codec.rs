@@ -48,14 +48,14 @@ pub unsafe extern "C" fn penstock_log_decode(
 }
 
 fn encode(text: &str) -> Made {
-    let lines = text.matches('\n').count();
+    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
     if lines < FEWEST || text.contains(MARK) || text.contains(GAP) {
         return Ok(None);
     }
     if !known(text) {
         return Err(Unfit);
     }
-    let crlf = text.matches("\r\n").count() == lines;
+    let crlf = text.split_inclusive('\n').take(lines).all(|line| line.ends_with("\r\n"));
     let unix = if crlf { text.replace("\r\n", "\n") } else { String::new() };
     let whole = if crlf { unix.as_str() } else { text };
     let body = whole.strip_suffix('\n').unwrap_or(whole);

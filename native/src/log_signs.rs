@@ -3,7 +3,9 @@
 
 /// Whether it is known of all characters of the text what they are.
 pub fn known(text: &str) -> bool {
-    text.is_ascii() || text.chars().all(|sign| sign.is_ascii() || is_letter(sign) || is_sign(sign))
+    let starts = text.bytes().enumerate().filter(|(_, byte)| *byte >= 0xc0);
+    let mut signs = starts.flat_map(|(at, _)| text[at..].chars().next());
+    signs.all(|sign| is_letter(sign) || is_sign(sign))
 }
 
 /// `str.isalnum`. Precondition: the character is known.
@@ -11,11 +13,13 @@ pub fn is_alnum(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || is_letter(sign)
 }
 
-/// Letters beyond ASCII: alphanumeric, no digits. Latin, Greek, Cyrillic, kana, CJK, Hangul.
+/// Letters beyond ASCII: alphanumeric, no digits, none that is a letter of ASCII in another case.
+/// Latin, Greek, Cyrillic, kana, CJK, Hangul.
 fn is_letter(sign: char) -> bool {
     matches!(
         sign,
-        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2c1}' | '\u{3a3}'..='\u{3f5}'
+        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{12f}' | '\u{132}'..='\u{17e}'
+        | '\u{180}'..='\u{2c1}' | '\u{3a3}'..='\u{3f5}'
         | '\u{38e}'..='\u{3a1}' | '\u{3f7}'..='\u{481}' | '\u{48a}'..='\u{52f}'
         | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
@@ -36,7 +40,12 @@ fn is_sign(sign: char) -> bool {
     )
 }
 
+/// `str.isspace`. Precondition: the character is known.
+pub fn is_space(sign: char) -> bool {
+    matches!(sign, '\t'..='\r' | '\u{1c}'..='\u{1f}' | ' ')
+}
+
 /// Whether `str.strip` leaves nothing. Precondition: the characters are known.
 pub fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' '))
+    text.chars().all(is_space)
 }

@@ -56,6 +56,11 @@ pub fn chosen(text: &str) -> Option<(usize, usize)> {
 
 /// The first `size` characters.
 pub fn head(text: &str, size: usize) -> &str {
+    match text.as_bytes().get(..size) {
+        None => return text,
+        Some(bytes) if bytes.is_ascii() => return &text[..size],
+        Some(_) => {}
+    }
     text.char_indices().nth(size).map_or(text, |(end, _)| &text[..end])
 }
 
@@ -91,6 +96,16 @@ fn found(form: usize, near: usize, line: &str) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+/// Whether a stamp starts here.
+pub fn is_stamp(line: &[u8], at: usize) -> bool {
+    (0..FORMS).any(|form| stamp(form, line, at).is_some())
+}
+
+/// Whether the line starts with a stamp that lines of logs are sure to start with.
+pub fn starts(line: &[u8]) -> bool {
+    iso(line, 0).is_some() || syslog(line, 0).is_some()
 }
 
 /// Where a stamp ends that starts here; the forms are numbered as in Python.

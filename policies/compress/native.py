@@ -107,3 +107,19 @@ def log_encode(text: str) -> str | None:
 def log_decode(encoded: str) -> str:
     """See `log_codec.restored`. Raises `Unfit`."""
     return _made(_log_decode, encoded) or ""
+
+
+_records = _operation("penstock_records")
+
+
+def records(text: str) -> bool:
+    """See `text_records.records`. Raises `Unfit`."""
+    return _made(_records, text) is not None
+
+
+_protected = _operation("penstock_protected")
+
+
+def protected(text: str) -> bool:
+    """See `text_protected.is_code_or_diff`, of one text. Raises `Unfit`."""
+    return _made(_protected, text) is not None
