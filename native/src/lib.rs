@@ -20,3 +20,6 @@ mod log_templates;
 mod text_code;
 mod text_protected;
 mod text_records;
+mod text_progress;
+mod text_repeats;
+mod text_screen;

@@ -123,3 +123,25 @@ _protected = _operation("penstock_protected")
 def protected(text: str) -> bool:
     """See `text_protected.is_code_or_diff`, of one text. Raises `Unfit`."""
     return _made(_protected, text) is not None
+
+
+_shown = _operation("penstock_shown")
+_screen = _operation("penstock_screen")
+_repeats = _operation("penstock_repeats")
+
+
+def shown(text: str) -> str:
+    """See `text_screen.shown`. Raises `Unfit`."""
+    made = _made(_shown, text)
+    return text if made is None else made
+
+
+def screen(text: str) -> str:
+    """See `text_screen.screen`. Raises `Unfit`."""
+    made = _made(_screen, text)
+    return text if made is None else made
+
+
+def repeats(text: str) -> str | None:
+    """See `text_repeats.noted`. Raises `Unfit`."""
+    return _made(_repeats, text)
