@@ -1,11 +1,19 @@
 //! What characters are to Python: of most letters and signs beyond ASCII this is known here,
 //! texts with any others are left to Python.
 
+const CHUNK: usize = 64; // bytes that are first looked at together
+
 /// Whether it is known of all characters of the text what they are.
 pub fn known(text: &str) -> bool {
-    let starts = text.bytes().enumerate().filter(|(_, byte)| *byte >= 0xc0);
-    let mut signs = starts.flat_map(|(at, _)| text[at..].chars().next());
-    signs.all(|sign| is_letter(sign) || is_sign(sign))
+    let mut at = 0;
+    text.as_bytes().chunks(CHUNK).all(|chunk| {
+        let start = at;
+        at += chunk.len();
+        chunk.is_ascii() || chunk.iter().enumerate().all(|(place, byte)| {
+            let starts = *byte >= 0xc0; // a character that is not of ASCII
+            !starts || text[start + place..].starts_with(|sign| is_letter(sign) || is_sign(sign))
+        })
+    })
 }
 
 /// `str.isalnum`. Precondition: the character is known.

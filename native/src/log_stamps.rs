@@ -6,6 +6,7 @@ use std::borrow::Cow;
 pub const MARK: char = '\u{1}';
 
 const FORMS: usize = 7;
+const BOOTED: usize = 5;
 const PROBE: usize = 4_000; // characters
 const NEAR: usize = 80; // characters of a line before its time
 const MONTHS: [&[u8]; 12] = [
@@ -100,7 +101,11 @@ fn found(form: usize, near: usize, line: &str) -> Option<(usize, usize)> {
 
 /// Whether a stamp starts here.
 pub fn is_stamp(line: &[u8], at: usize) -> bool {
-    (0..FORMS).any(|form| stamp(form, line, at).is_some())
+    match line[at] {
+        b'0'..=b'9' => (0..FORMS).any(|form| stamp(form, line, at).is_some()),
+        b' ' => stamp(BOOTED, line, at).is_some(),
+        _ => syslog(line, at).is_some(),
+    }
 }
 
 /// Whether the line starts with a stamp that lines of logs are sure to start with.
@@ -118,7 +123,7 @@ fn stamp(form: usize, line: &[u8], at: usize) -> Option<usize> {
         2 => web(line, at),
         3 if apart => clock(line, sign(line, digits(line, at, 4)?, b" ")?),
         4 if apart => clock(line, at),
-        5 if before == b'[' => booted(line, at),
+        BOOTED if before == b'[' => booted(line, at),
         6 if !before.is_ascii_digit() && before != b'.' => epoch(line, at),
         _ => None,
     }
