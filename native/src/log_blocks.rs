@@ -38,7 +38,11 @@ struct Known {
 
 /// The same lines in fewer entries.
 pub fn join(log: &mut Entries<'_>) {
-    let mut known = Known { index: Index::new(), keys: Vec::new(), rules: Vec::new() };
+    let mut known = Known {
+        index: Index::new(),
+        keys: Vec::new(),
+        rules: Vec::new(),
+    };
     for _ in 0..ROUNDS {
         let before = log.entries.len();
         let found = frequent(log);
@@ -67,7 +71,11 @@ fn frequent(log: &Entries<'_>) -> Vec<Found> {
         let hash = index.numbers(&[pair.0 as u32, pair.1 as u32]);
         let number = index.number(hash, |known| found[known].pair == pair);
         if number == found.len() {
-            found.push(Found { pair, places: Vec::new(), most: 0 });
+            found.push(Found {
+                pair,
+                places: Vec::new(),
+                most: 0,
+            });
             counts.push(0);
         }
         counts[number] += 1;
@@ -76,7 +84,11 @@ fn frequent(log: &Entries<'_>) -> Vec<Found> {
         }
     }
     let mut counts = counts.into_iter();
-    found.retain_mut(|each| counts.next().map_or(false, |count| may_gain(each, count, &uses, log)));
+    found.retain_mut(|each| {
+        counts
+            .next()
+            .map_or(false, |count| may_gain(each, count, &uses, log))
+    });
     found
 }
 
@@ -138,7 +150,9 @@ impl Known {
     /// The number of the rule for these pairs.
     fn rule(&mut self, found: &Found, log: &Entries<'_>) -> usize {
         let key = (found.pair.0, found.pair.1, found.places.len());
-        let hash = self.index.numbers(&[key.0 as u32, key.1 as u32, key.2 as u32]);
+        let hash = self
+            .index
+            .numbers(&[key.0 as u32, key.1 as u32, key.2 as u32]);
         let number = self.index.number(hash, |known| self.keys[known] == key);
         if number == self.rules.len() {
             self.keys.push(key);
@@ -160,7 +174,9 @@ fn rule(found: &Found, log: &Entries<'_>) -> Rule {
     for j in 0..right.width {
         let same = |i: usize| {
             let value = |place: usize, at: usize| log.of_entry(&log.entries[place])[at];
-            sample.iter().map(move |place| value(*place, i) == value(place + 1, j))
+            sample
+                .iter()
+                .map(move |place| value(*place, i) == value(place + 1, j))
         };
         let enough = |i: &usize| same(*i).filter(|same| *same).count() * 4 >= sample.len() * 3;
         let all = (0..left.width).find(|i| same(*i).all(|same| same));
@@ -168,7 +184,9 @@ fn rule(found: &Found, log: &Entries<'_>) -> Rule {
             Some(i) => {
                 equal.push((i, j));
                 names.push(i as u32);
-                fits.iter_mut().zip(same(i)).for_each(|(fits, same)| *fits &= same);
+                fits.iter_mut()
+                    .zip(same(i))
+                    .for_each(|(fits, same)| *fits &= same);
             }
             None => {
                 names.push((left.width + new.len()) as u32);
@@ -177,11 +195,20 @@ fn rule(found: &Found, log: &Entries<'_>) -> Rule {
         }
     }
     let often = fits.iter().filter(|fits| **fits).count() * found.places.len() / sample.len();
-    let gain = if often >= OFTEN { often as i64 * worth(equal.len()) - legend(left, right) } else { 0 };
+    let gain = if often >= OFTEN {
+        often as i64 * worth(equal.len()) - legend(left, right)
+    } else {
+        0
+    };
     let slots = right.slots.iter().map(|slot| names[*slot as usize]);
     let slots = left.slots.iter().copied().chain(slots).collect();
     let template = Template::new(format!("{}\n{}", left.text, right.text), slots, false);
-    Rule { template, equal, new, gain }
+    Rule {
+        template,
+        equal,
+        new,
+        gain,
+    }
 }
 
 /// The entries at these places are joined with those behind them, where they fit the rule.
@@ -196,8 +223,11 @@ fn apply(log: &mut Entries<'_>, found: &[Found], best: &[(usize, usize)], known:
             if !rule.equal.iter().all(|(i, j)| ours[*i] == theirs[*j]) {
                 continue;
             }
-            let joined: Vec<&str> =
-                ours.iter().copied().chain(rule.new.iter().map(|j| theirs[*j])).collect();
+            let joined: Vec<&str> = ours
+                .iter()
+                .copied()
+                .chain(rule.new.iter().map(|j| theirs[*j]))
+                .collect();
             let entry = &mut log.entries[*place];
             entry.template = number;
             entry.start = log.values.len();

@@ -26,11 +26,7 @@ const SAYS: &str = ", rewritten without loss: A=… is a template, `A x y` a lin
 /// # Safety
 /// As of `run`.
 #[no_mangle]
-pub unsafe extern "C" fn penstock_log_encode(
-    start: *const u8,
-    size: usize,
-    out: *mut Text,
-) -> i32 {
+pub unsafe extern "C" fn penstock_log_encode(start: *const u8, size: usize, out: *mut Text) -> i32 {
     unsafe { run(start, size, out, encode) }
 }
 
@@ -39,11 +35,7 @@ pub unsafe extern "C" fn penstock_log_encode(
 /// # Safety
 /// As of `run`.
 #[no_mangle]
-pub unsafe extern "C" fn penstock_log_decode(
-    start: *const u8,
-    size: usize,
-    out: *mut Text,
-) -> i32 {
+pub unsafe extern "C" fn penstock_log_decode(start: *const u8, size: usize, out: *mut Text) -> i32 {
     unsafe { run(start, size, out, |text| decode(text).map(Some)) }
 }
 
@@ -55,8 +47,15 @@ fn encode(text: &str) -> Made {
     if !known(text) {
         return Err(Unfit);
     }
-    let crlf = text.split_inclusive('\n').take(lines).all(|line| line.ends_with("\r\n"));
-    let unix = if crlf { text.replace("\r\n", "\n") } else { String::new() };
+    let crlf = text
+        .split_inclusive('\n')
+        .take(lines)
+        .all(|line| line.ends_with("\r\n"));
+    let unix = if crlf {
+        text.replace("\r\n", "\n")
+    } else {
+        String::new()
+    };
     let whole = if crlf { unix.as_str() } else { text };
     let body = whole.strip_suffix('\n').unwrap_or(whole);
     if lines > 8 * BLOCK && !alike(body) {
@@ -76,7 +75,10 @@ fn decode(encoded: &str) -> Result<String, Unfit> {
     let (head, rest) = encoded.split_once('\n').unwrap_or((encoded, ""));
     let counted = head.strip_prefix(BEGINS).ok_or(Unfit)?;
     let ends = counted.trim_start_matches(|sign: char| sign.is_ascii_digit());
-    let says = ends.strip_prefix(COUNTS).filter(|_| ends.len() < counted.len()).ok_or(Unfit)?;
+    let says = ends
+        .strip_prefix(COUNTS)
+        .filter(|_| ends.len() < counted.len())
+        .ok_or(Unfit)?;
     let unix = says.strip_prefix(CRLF).unwrap_or(says);
     if unix != SAYS {
         return Err(Unfit);
@@ -84,7 +86,11 @@ fn decode(encoded: &str) -> Result<String, Unfit> {
     let body = rest.strip_suffix('\n').unwrap_or(rest);
     let mut text = read(body)?;
     text.push_str(&rest[body.len()..]);
-    Ok(if unix.len() < says.len() { text.replace('\n', "\r\n") } else { text })
+    Ok(if unix.len() < says.len() {
+        text.replace('\n', "\r\n")
+    } else {
+        text
+    })
 }
 
 /// Whether lines have a time or words in common, as those of prose do not.
@@ -93,10 +99,22 @@ fn alike(text: &str) -> bool {
         return true;
     }
     let lines: Vec<&str> = text.split('\n').collect();
-    let block = |quarter| lines.iter().copied().skip(lines.len() * quarter / 4).take(BLOCK);
+    let block = |quarter| {
+        lines
+            .iter()
+            .copied()
+            .skip(lines.len() * quarter / 4)
+            .take(BLOCK)
+    };
     let sample: Vec<&str> = (0..4).flat_map(block).collect();
     let words = Words::of(&sample);
-    let constant = |shape: &u32| words.shape_text(*shape).chars().filter(|sign| *sign != GAP).count();
+    let constant = |shape: &u32| {
+        words
+            .shape_text(*shape)
+            .chars()
+            .filter(|sign| *sign != GAP)
+            .count()
+    };
     let same: usize = groups(&words)
         .iter()
         .map(|group| group.lines.len() * group.form.iter().map(constant).sum::<usize>())
@@ -107,7 +125,10 @@ fn alike(text: &str) -> bool {
 
 /// Whether the first lines of a long text are the shorter for it.
 fn promising(text: &str) -> Result<bool, Unfit> {
-    let end = text.match_indices('\n').nth(PROBE - 1).map_or(text.len(), |(end, _)| end);
+    let end = text
+        .match_indices('\n')
+        .nth(PROBE - 1)
+        .map_or(text.len(), |(end, _)| end);
     let part = &text[..end];
     let mut short = String::new();
     rewrite(part, &mut short)?;
@@ -130,7 +151,9 @@ fn rewrite(body: &str, out: &mut String) -> Result<(), Unfit> {
 /// Away with the templates that cost more to list than they save.
 fn prune<'a>(log: &mut Entries<'a>, lines: &Lines<'a>) {
     let uses = log.uses();
-    let poor: Vec<bool> = (0..uses.len()).map(|number| is_poor(log, number, uses[number])).collect();
+    let poor: Vec<bool> = (0..uses.len())
+        .map(|number| is_poor(log, number, uses[number]))
+        .collect();
     if poor.contains(&true) {
         let entries = std::mem::take(&mut log.entries);
         for entry in entries {
@@ -149,7 +172,11 @@ fn prune<'a>(log: &mut Entries<'a>, lines: &Lines<'a>) {
     for entry in &mut log.entries {
         let number = entry.template;
         if number != RAW && uses[number] == 1 && log.templates[number].loose {
-            *entry = Entry { template: RAW, stamp: "", ..*entry };
+            *entry = Entry {
+                template: RAW,
+                stamp: "",
+                ..*entry
+            };
         }
     }
 }

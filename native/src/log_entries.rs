@@ -55,14 +55,18 @@ impl<'a> Entries<'a> {
                     let entry = &mut found.entries[*line as usize];
                     entry.template = template;
                     entry.start = found.values.len();
-                    found.values.extend(table.columns.iter().map(|column| column[row]));
+                    found
+                        .values
+                        .extend(table.columns.iter().map(|column| column[row]));
                 }
             }
         }
-        for line in 0..left.len() {
-            if left[line] {
-                found.entries[line] = found.loose(found.entries[line], lines);
-            }
+        for line in left
+            .into_iter()
+            .enumerate()
+            .filter_map(|(line, left)| left.then_some(line))
+        {
+            found.entries[line] = found.loose(found.entries[line], lines);
         }
         found
     }
@@ -81,13 +85,17 @@ impl<'a> Entries<'a> {
 
     /// A line's entry without a template of its own: its time, if any, is still taken out of it.
     pub fn loose(&mut self, entry: Entry<'a>, lines: &Lines<'a>) -> Entry<'a> {
-        let raw = Entry { template: RAW, stamp: "", ..entry };
+        let raw = Entry {
+            template: RAW,
+            stamp: "",
+            ..entry
+        };
         let line = lines.marked[entry.line];
         let mark = match line.find(MARK) {
             Some(mark) => mark + 1,
             None => return raw,
         };
-        let rest = line[mark..].trim_start_matches(|sign| matches!(sign, ' ' | ':' | ']'));
+        let rest = line[mark..].trim_start_matches([' ', ':', ']']);
         if rest == "^" {
             return raw;
         }
@@ -95,7 +103,11 @@ impl<'a> Entries<'a> {
         let template = self.number(Template::new(text, vec![0], true));
         let start = self.values.len();
         self.values.push(rest);
-        Entry { template, start, ..entry }
+        Entry {
+            template,
+            start,
+            ..entry
+        }
     }
 
     /// How many entries each template has.
@@ -121,7 +133,13 @@ fn single<'a>(lines: &Lines<'a>) -> Vec<Entry<'a>> {
         if !stamp.is_empty() {
             before = stamp;
         }
-        Entry { template: RAW, line, start: 0, stamp, joins }
+        Entry {
+            template: RAW,
+            line,
+            start: 0,
+            stamp,
+            joins,
+        }
     };
     lines.stamps.iter().enumerate().map(entry).collect()
 }

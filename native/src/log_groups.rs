@@ -81,7 +81,11 @@ impl<'a> Words<'a> {
     /// The words of a line.
     pub fn line(&self, number: u32) -> &[u32] {
         let number = number as usize;
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        let start = if number == 0 {
+            0
+        } else {
+            self.ends[number - 1]
+        };
         &self.flat[start..self.ends[number]]
     }
 
@@ -105,7 +109,11 @@ impl<'a> Words<'a> {
         let has_digit = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
         let shape = |(at, uses): (usize, &usize)| {
             let often = *uses >= word && (*uses >= number || !has_digit(self.texts[at]));
-            if often { at as u32 } else { self.shapes[at] }
+            if often {
+                at as u32
+            } else {
+                self.shapes[at]
+            }
         };
         self.uses.iter().enumerate().map(shape).collect()
     }
@@ -125,7 +133,10 @@ pub fn groups(words: &Words<'_>) -> Vec<Group> {
         rest.clear();
         for group in found {
             let worth = group.lines.len() >= FEWEST
-                && group.form.iter().any(|shape| !is_blank(words.shape_text(*shape)));
+                && group
+                    .form
+                    .iter()
+                    .any(|shape| !is_blank(words.shape_text(*shape)));
             if worth {
                 done.push(group);
             } else {
@@ -147,7 +158,10 @@ fn alike(words: &Words<'_>, shapes: &[u32], lines: &[u32]) -> Vec<Group> {
         form.extend(words.line(*line).iter().map(|word| shapes[*word as usize]));
         let number = index.number(index.numbers(&form), |known| found[known].form == form);
         if number == found.len() {
-            found.push(Group { form: form.clone(), lines: Vec::new() });
+            found.push(Group {
+                form: form.clone(),
+                lines: Vec::new(),
+            });
         }
         found[number].lines.push(*line);
     }
@@ -176,7 +190,10 @@ pub fn piece(word: &str, at: usize) -> Option<(usize, usize)> {
         start += word[start..].chars().next()?.len_utf8();
         end = run(word, start);
     }
-    let digits = bytes[start..end].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes[start..end]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let dash = start + digits;
     let cut = digits > 0
         && bytes.get(dash) == Some(&b'-')
@@ -210,7 +227,10 @@ const fn of_pieces() -> [bool; 128] {
     while byte < 128 {
         let sign = byte as u8;
         found[byte] = sign.is_ascii_alphanumeric()
-            || matches!(sign, b'_' | b'.' | b'+' | b'~' | b'%' | b'@' | b'$' | b'*' | b'-');
+            || matches!(
+                sign,
+                b'_' | b'.' | b'+' | b'~' | b'%' | b'@' | b'$' | b'*' | b'-'
+            );
         byte += 1;
     }
     found

@@ -23,7 +23,11 @@ impl Index {
             hasher.write_u64(number);
             hasher.finish() | 1
         };
-        Index { secrets: (secret(0), secret(1)), hashes: Vec::new(), table: vec![FREE; 16] }
+        Index {
+            secrets: (secret(0), secret(1)),
+            hashes: Vec::new(),
+            table: vec![FREE; 16],
+        }
     }
 
     /// The number of the thing with this hash that is the `same`, if it has one.
@@ -86,13 +90,17 @@ impl Index {
 
     /// The hash of texts in a row.
     pub fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> u64 {
-        texts.into_iter().fold(0, |state, text| self.mixed(state, self.text(text)))
+        texts
+            .into_iter()
+            .fold(0, |state, text| self.mixed(state, self.text(text)))
     }
 
     /// The hash of numbers in a row.
     pub fn numbers(&self, numbers: &[u32]) -> u64 {
         let start = self.mixed(0, numbers.len() as u64);
-        numbers.iter().fold(start, |state, number| self.mixed(state, u64::from(*number)))
+        numbers
+            .iter()
+            .fold(start, |state, number| self.mixed(state, u64::from(*number)))
     }
 
     /// A hash of what has the hash `state` and a number more: both halves of a long product.

@@ -20,7 +20,11 @@ pub fn parts(lines: Vec<u32>, columns: Vec<Column<'_>>) -> Vec<Part<'_>> {
 
 fn refine<'a>(part: Part<'a>, depth: usize, found: &mut Vec<Part<'a>>) {
     let (lines, columns) = &part;
-    let parted = if depth > 0 && lines.len() >= 2 * ENOUGH { parted(columns) } else { None };
+    let parted = if depth > 0 && lines.len() >= 2 * ENOUGH {
+        parted(columns)
+    } else {
+        None
+    };
     match parted {
         None => found.push(part),
         Some(parts) => {
@@ -42,18 +46,24 @@ fn parted(columns: &[Column<'_>]) -> Option<Vec<Vec<usize>>> {
     let step = rows / 8;
     let sampled: Vec<usize> = (0..rows).step_by(step).collect();
     let again = |column: &Column<'_>, row: &usize| {
-        sampled.iter().take_while(|other| *other < row).any(|other| column[*other] == column[*row])
+        sampled
+            .iter()
+            .take_while(|other| *other < row)
+            .any(|other| column[*other] == column[*row])
     };
     let by_value = columns.iter().find_map(|column| {
-        sampled.iter().any(|row| again(column, row)).then(|| by_labels(&values(column)?))?
+        sampled
+            .iter()
+            .any(|row| again(column, row))
+            .then(|| by_labels(&values(column)?))?
     });
     if by_value.is_some() || columns.len() > WIDE {
         return by_value;
     }
     let pairs = (0..columns.len()).flat_map(|place| (0..place).map(move |other| (place, other)));
-    pairs.filter_map(|(place, other)| equal(&columns[place], &columns[other], &sampled)).find_map(
-        |same| by_labels(&same),
-    )
+    pairs
+        .filter_map(|(place, other)| equal(&columns[place], &columns[other], &sampled))
+        .find_map(|same| by_labels(&same))
 }
 
 /// The rows of each frequent label, then the others; labels are numbered as they come.
@@ -68,7 +78,8 @@ fn by_labels(labels: &[u32]) -> Option<Vec<Vec<usize>>> {
     if parts.len() < 2 {
         return None;
     }
-    let (mut often, few): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.len() >= ENOUGH);
+    let (mut often, few): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|part| part.len() >= ENOUGH);
     let mut left: Vec<usize> = few.into_iter().flatten().collect();
     if often.is_empty() || often.len() > PARTS || left.len() * 10 > labels.len() * 3 {
         return None;
@@ -105,5 +116,9 @@ fn equal(one: &Column<'_>, two: &Column<'_>, sampled: &[usize]) -> Option<Vec<u3
     }
     let same: Vec<bool> = one.iter().zip(two).map(|(a, b)| a == b).collect();
     let count = same.iter().filter(|same| **same).count();
-    (2 * count > same.len()).then(|| same.iter().map(|each| u32::from(*each != same[0])).collect())
+    (2 * count > same.len()).then(|| {
+        same.iter()
+            .map(|each| u32::from(*each != same[0]))
+            .collect()
+    })
 }

@@ -62,8 +62,14 @@ pub fn read(text: &str) -> Result<String, Unfit> {
 
 /// The time's new end, the template's name, and the values of an entry.
 fn entry(line: &str) -> Result<(&str, &str, Option<&str>), Unfit> {
-    let tail = line.bytes().take_while(|byte| b"0123456789:.,".contains(byte)).count();
-    let name = line[tail..].bytes().take_while(u8::is_ascii_alphabetic).count();
+    let tail = line
+        .bytes()
+        .take_while(|byte| b"0123456789:.,".contains(byte))
+        .count();
+    let name = line[tail..]
+        .bytes()
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
     let rest = match line.as_bytes().get(tail + name) {
         None => None,
         Some(b' ') => Some(&line[tail + name + 1..]),
@@ -105,7 +111,11 @@ fn change(now: &mut String, tail: &str) -> Result<(), Unfit> {
 
 impl<'a> Forms<'a> {
     fn of(lines: &mut impl Iterator<Item = &'a str>) -> Result<Self, Unfit> {
-        let mut forms = Forms { index: Index::new(), names: Vec::new(), forms: Vec::new() };
+        let mut forms = Forms {
+            index: Index::new(),
+            names: Vec::new(),
+            forms: Vec::new(),
+        };
         let mut current: Option<usize> = None;
         for line in lines {
             if line == END {
@@ -129,7 +139,8 @@ impl<'a> Forms<'a> {
 
     fn number(&mut self, name: &str) -> Option<usize> {
         let names = &self.names;
-        self.index.find(self.index.text(name), |known| names[known] == name)
+        self.index
+            .find(self.index.text(name), |known| names[known] == name)
     }
 
     /// The number of a name for a new template, which takes the place of one with that name.
@@ -138,7 +149,9 @@ impl<'a> Forms<'a> {
             return Err(Unfit);
         }
         let names = &self.names;
-        let number = self.index.number(self.index.text(name), |known| names[known] == name);
+        let number = self
+            .index
+            .number(self.index.text(name), |known| names[known] == name);
         if number == self.names.len() {
             self.names.push(name);
             self.forms.push(Form::default());
@@ -153,7 +166,7 @@ impl<'a> Form<'a> {
     /// Go on with a line of the template, after which no gap may be left out.
     fn parse(&mut self, line: &'a str) -> Result<(), Unfit> {
         let mut rest = line;
-        while let Some(at) = rest.find(|sign| sign == '{' || sign == '}') {
+        while let Some(at) = rest.find(['{', '}']) {
             let brace = &rest[at..at + 1];
             if rest[at + 1..].starts_with(brace) {
                 self.pieces.push(Piece::Text(&rest[..at + 1]));
@@ -165,17 +178,29 @@ impl<'a> Form<'a> {
                 return Err(Unfit);
             }
             self.pieces.push(Piece::Text(&rest[..at]));
-            let piece = if gap == "t" { Piece::Time } else { Piece::Gap(self.slot(gap)?) };
+            let piece = if gap == "t" {
+                Piece::Time
+            } else {
+                Piece::Gap(self.slot(gap)?)
+            };
             self.pieces.push(piece);
             rest = after;
         }
         self.pieces.push(Piece::Text(rest));
-        if self.width < self.seen.len() { Err(Unfit) } else { Ok(()) }
+        if self.width < self.seen.len() {
+            Err(Unfit)
+        } else {
+            Ok(())
+        }
     }
 
     fn slot(&mut self, gap: &str) -> Result<usize, Unfit> {
         let plain = gap.len() <= MOST && gap.bytes().all(|byte| byte.is_ascii_digit());
-        let slot: usize = if plain { gap.parse().map_err(|_| Unfit)? } else { return Err(Unfit) };
+        let slot: usize = if plain {
+            gap.parse().map_err(|_| Unfit)?
+        } else {
+            return Err(Unfit);
+        };
         if slot >= self.seen.len() {
             self.seen.resize(slot + 1, false);
         }

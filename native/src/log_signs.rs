@@ -9,10 +9,12 @@ pub fn known(text: &str) -> bool {
     text.as_bytes().chunks(CHUNK).all(|chunk| {
         let start = at;
         at += chunk.len();
-        chunk.is_ascii() || chunk.iter().enumerate().all(|(place, byte)| {
-            let starts = *byte >= 0xc0; // a character that is not of ASCII
-            !starts || text[start + place..].starts_with(|sign| is_letter(sign) || is_sign(sign))
-        })
+        chunk.is_ascii()
+            || chunk.iter().enumerate().all(|(place, byte)| {
+                let starts = *byte >= 0xc0; // a character that is not of ASCII
+                !starts
+                    || text[start + place..].starts_with(|sign| is_letter(sign) || is_sign(sign))
+            })
     })
 }
 

@@ -47,12 +47,19 @@ pub fn chosen(text: &str) -> Option<(usize, usize)> {
     let lines = probe.split('\n').count();
     let enough = (lines + 2) / 3;
     let clocks = clocks(probe.as_bytes()) >= enough;
-    (0..FORMS).filter(|form| clocks || *form > 4).find_map(|form| {
-        let count = |near| probe.split('\n').filter(|line| found(form, near, line).is_some()).count();
-        let within = count(NEAR);
-        let near = if count(0) == within { 0 } else { NEAR };
-        (within >= enough).then(|| (form, near))
-    })
+    (0..FORMS)
+        .filter(|form| clocks || *form > 4)
+        .find_map(|form| {
+            let count = |near| {
+                probe
+                    .split('\n')
+                    .filter(|line| found(form, near, line).is_some())
+                    .count()
+            };
+            let within = count(NEAR);
+            let near = if count(0) == within { 0 } else { NEAR };
+            (within >= enough).then_some((form, near))
+        })
 }
 
 /// The first `size` characters.
@@ -62,7 +69,9 @@ pub fn head(text: &str, size: usize) -> &str {
         Some(bytes) if bytes.is_ascii() => return &text[..size],
         Some(_) => {}
     }
-    text.char_indices().nth(size).map_or(text, |(end, _)| &text[..end])
+    text.char_indices()
+        .nth(size)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 fn clocks(text: &[u8]) -> usize {
@@ -168,7 +177,12 @@ fn web(line: &[u8], at: usize) -> Option<usize> {
 
 /// ` {0,4}\d{1,9}\.\d{6}(?=\])`
 fn booted(line: &[u8], at: usize) -> Option<usize> {
-    let start = at + line[at..].iter().take(4).take_while(|sign| **sign == b' ').count();
+    let start = at
+        + line[at..]
+            .iter()
+            .take(4)
+            .take_while(|sign| **sign == b' ')
+            .count();
     let point = start + many(line, start, 9);
     if point == start {
         return None;
@@ -191,17 +205,26 @@ fn month(line: &[u8], at: usize) -> Option<usize> {
 
 /// Behind one of these signs.
 fn sign(line: &[u8], at: usize, signs: &[u8]) -> Option<usize> {
-    line.get(at).filter(|byte| signs.contains(byte)).map(|_| at + 1)
+    line.get(at)
+        .filter(|byte| signs.contains(byte))
+        .map(|_| at + 1)
 }
 
 /// Behind so many digits.
 fn digits(line: &[u8], at: usize, size: usize) -> Option<usize> {
-    line.get(at..at + size)?.iter().all(u8::is_ascii_digit).then(|| at + size)
+    line.get(at..at + size)?
+        .iter()
+        .all(u8::is_ascii_digit)
+        .then(|| at + size)
 }
 
 /// How many digits there are, up to so many.
 fn many(line: &[u8], at: usize, most: usize) -> usize {
-    line[at..].iter().take(most).take_while(|byte| byte.is_ascii_digit()).count()
+    line[at..]
+        .iter()
+        .take(most)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 /// Behind the fraction, if there is one.
@@ -215,9 +238,8 @@ fn fraction(line: &[u8], at: usize, points: &[u8]) -> usize {
 /// Where such stamps may be cut, the last place first.
 pub fn cuts(stamp: &str) -> Vec<usize> {
     let bytes = stamp.as_bytes();
-    let starts = |at: &usize| {
-        bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_digit())
-    };
+    let starts =
+        |at: &usize| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_digit());
     (0..bytes.len()).rev().filter(starts).collect()
 }
 
@@ -226,7 +248,11 @@ pub fn change<'a>(before: &str, now: &'a str, places: &[usize]) -> Option<&'a st
     if before.len() != now.len() {
         return None;
     }
-    let place = *places.iter().find(|place| before[..**place] == now[..**place])?;
+    let place = *places
+        .iter()
+        .find(|place| before[..**place] == now[..**place])?;
     let tail = &now[place..];
-    tail.bytes().all(|byte| b"0123456789:.,".contains(&byte)).then(|| tail)
+    tail.bytes()
+        .all(|byte| b"0123456789:.,".contains(&byte))
+        .then_some(tail)
 }

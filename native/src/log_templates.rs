@@ -21,7 +21,12 @@ pub struct Template {
 impl Template {
     pub fn new(text: String, slots: Vec<u32>, loose: bool) -> Self {
         let width = slots.iter().max().map_or(0, |slot| *slot as usize + 1);
-        Template { text, slots, loose, width }
+        Template {
+            text,
+            slots,
+            loose,
+            width,
+        }
     }
 
     /// Characters of its literals.
@@ -44,7 +49,11 @@ pub struct Table<'a> {
 
 /// The templates of a group of lines.
 pub fn tables<'a>(group: Group, words: &Words<'a>) -> Vec<Table<'a>> {
-    let form: Vec<&str> = group.form.iter().map(|shape| words.shape_text(*shape)).collect();
+    let form: Vec<&str> = group
+        .form
+        .iter()
+        .map(|shape| words.shape_text(*shape))
+        .collect();
     let text = form.join(" ");
     let mut columns = Vec::new();
     for (place, shape) in form.iter().enumerate() {
@@ -54,7 +63,11 @@ pub fn tables<'a>(group: Group, words: &Words<'a>) -> Vec<Table<'a>> {
     }
     if columns.is_empty() {
         let template = Template::new(text, Vec::new(), false);
-        return vec![Table { template, lines: group.lines, columns }];
+        return vec![Table {
+            template,
+            lines: group.lines,
+            columns,
+        }];
     }
     let (literals, columns) = divided(text.split(GAP), columns);
     parts(group.lines, columns)
@@ -71,13 +84,17 @@ fn pieces<'a>(
     shape: &str,
     columns: &mut Vec<Column<'a>>,
 ) {
-    let column = lines.iter().map(|line| words.text(words.line(*line)[place]));
+    let column = lines
+        .iter()
+        .map(|line| words.text(words.line(*line)[place]));
     if shape.len() == 1 {
         columns.push(column.collect());
         return;
     }
     let first = columns.len();
-    columns.resize_with(first + shape.matches(GAP).count(), || Vec::with_capacity(lines.len()));
+    columns.resize_with(first + shape.matches(GAP).count(), || {
+        Vec::with_capacity(lines.len())
+    });
     for word in column {
         let mut at = 0;
         for found in &mut columns[first..] {
@@ -139,7 +156,11 @@ fn table<'a>(literals: &[&str], lines: Vec<u32>, columns: Vec<Column<'a>>) -> Ta
         }
         text.push_str(after);
     }
-    Table { template: Template::new(text, slots, false), lines, columns: kept }
+    Table {
+        template: Template::new(text, slots, false),
+        lines,
+        columns: kept,
+    }
 }
 
 /// What all values start with and what they end with, which is taken off them.
@@ -163,7 +184,11 @@ fn affixes<'a>(column: &mut Column<'a>) -> (&'a str, &'a str) {
 fn head<'a>(column: &[&'a str]) -> &'a str {
     let first = column[0];
     let mut end = column.iter().fold(first.len(), |size, value| {
-        let same = first.bytes().take(size).zip(value.bytes()).take_while(|(a, b)| a == b);
+        let same = first
+            .bytes()
+            .take(size)
+            .zip(value.bytes())
+            .take_while(|(a, b)| a == b);
         same.count()
     });
     while !first.is_char_boundary(end) {

@@ -3,6 +3,7 @@
 
 use crate::log_signs::{is_alnum, is_space};
 use crate::log_stamps::starts;
+use crate::text_statements::is_statement;
 
 const NAME: usize = 100; // characters of a file's name
 
@@ -15,16 +16,18 @@ pub fn kind(line: &str) -> (bool, bool) {
     (is_sure(text), is_code(text))
 }
 
-fn is_word(sign: char) -> bool {
+/// `\w`
+pub fn is_word(sign: char) -> bool {
     is_alnum(sign) || sign == '_'
 }
 
-fn is_digit(sign: char) -> bool {
+/// `[0-9]`
+pub fn is_digit(sign: char) -> bool {
     sign.is_ascii_digit()
 }
 
 /// The word that the text starts with, and what follows it.
-fn word(text: &str) -> (&str, &str) {
+pub fn word(text: &str) -> (&str, &str) {
     let rest = text.trim_start_matches(is_word);
     (&text[..text.len() - rest.len()], rest)
 }
@@ -43,8 +46,12 @@ fn number(line: &str) -> Option<usize> {
     }
     let of_name = |sign: char| is_word(sign) || matches!(sign, '.' | '@' | '+' | '/' | '-');
     let places = line.char_indices().take(NAME + 1);
-    let dots = places.take_while(|(_, sign)| of_name(*sign)).filter(|(_, sign)| *sign == '.');
-    let mut ends = dots.filter(|(at, _)| *at > 0).filter_map(|(at, _)| named(line, at + 1));
+    let dots = places
+        .take_while(|(_, sign)| of_name(*sign))
+        .filter(|(_, sign)| *sign == '.');
+    let mut ends = dots
+        .filter(|(at, _)| *at > 0)
+        .filter_map(|(at, _)| named(line, at + 1));
     ends.by_ref().last()
 }
 
@@ -78,11 +85,14 @@ fn is_sure(text: &str) -> bool {
             let rest = next.trim_start_matches(|sign| is_word(sign) || sign == '.');
             rest.len() < next.len() && rest.starts_with(" import ")
         }
-        _ => ["#include <", "#include \"", "#!/"].iter().any(|start| text.starts_with(start)),
+        _ => ["#include <", "#include \"", "#!/"]
+            .iter()
+            .any(|start| text.starts_with(start)),
     }
 }
 
-fn ended(text: &str) -> &str {
+/// The text without white space at its end.
+pub fn ended(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
 
@@ -92,65 +102,10 @@ fn is_code(text: &str) -> bool {
     ends(ended(text))
         || starts_with_signs(text)
         || echoes(text)
-        || (!first.is_empty() && (declares(first, rest) || goes(first, rest) || assigns(text)))
-        || (!first.is_empty() && (calls(first, rest) || queries(first, rest) || old(first, rest)))
+        || (!first.is_empty() && (is_statement(first, rest) || assigns(text)))
         || text.as_bytes().windows(2).enumerate().any(|(at, pair)| {
             (pair == b"$(" || pair == b"${") && text[at + 2..].starts_with(is_word)
         })
-}
-
-fn declares(first: &str, rest: &str) -> bool {
-    let next = match rest.strip_prefix('!').unwrap_or(rest).strip_prefix(' ') {
-        Some(next) => next,
-        None => return false,
-    };
-    let then = |signs: &str| next.starts_with(|sign| is_word(sign) || signs.contains(sign));
-    match first {
-        "goto" | "setlocal" | "endlocal" | "proc" | "sub" | "my" | "cdef" | "cpdef" | "ctypedef"
-        | "hi" | "syn" | "au" | "autocmd" => then("\"'$%@-"),
-        _ if rest.starts_with('!') => false,
-        "def" | "class" | "fn" | "func" | "function" | "impl" | "struct" | "enum" | "interface"
-        | "namespace" | "module" => then(""),
-        "async" => next.strip_prefix("def ").map_or(false, |next| next.starts_with(is_word)),
-        "pub" | "public" | "private" | "protected" | "static" | "export" | "const" | "let"
-        | "var" | "final" | "abstract" => then("<([{*&"),
-        "import" | "from" | "use" | "using" | "require" | "package" | "include" => {
-            then("\"'<.{*")
-        }
-        "RUN" | "COPY" | "ADD" | "WORKDIR" | "ENV" | "CMD" | "ENTRYPOINT" | "EXPOSE" | "ARG"
-        | "LABEL" => next.starts_with(|sign| !is_space(sign)),
-        _ => false,
-    }
-}
-
-/// `echo[. ][\w"'$%.]`
-fn echoes(text: &str) -> bool {
-    let next = text.strip_prefix("echo").and_then(|rest| rest.strip_prefix(&['.', ' '][..]));
-    next.map_or(false, |next| {
-        next.starts_with(|sign| is_word(sign) || matches!(sign, '"' | '\'' | '$' | '%' | '.'))
-    })
-}
-
-/// What tells where a program goes on.
-fn goes(first: &str, rest: &str) -> bool {
-    let end = ended(rest);
-    match first {
-        "return" | "raise" | "throw" | "yield" | "await" | "assert" | "break" | "continue"
-        | "pass" | "local" | "end" => true,
-        "if" | "elif" | "else" | "for" | "while" | "try" | "except" | "finally" | "with"
-        | "switch" | "case" | "do" | "match" => end.ends_with(|sign| sign == ':' || sign == '{'),
-        "fi" | "done" | "esac" | "then" | "endif" => end.is_empty(),
-        "exit" | "shift" => {
-            end.is_empty() || end.strip_prefix(' ').map_or(false, |rest| {
-                rest.len() == 1 && rest.starts_with(is_digit)
-            })
-        }
-        "set" => {
-            let options = end.strip_prefix(" -").or_else(|| end.strip_prefix(" +")).unwrap_or("");
-            !options.is_empty() && options.bytes().all(|byte| byte.is_ascii_lowercase())
-        }
-        _ => false,
-    }
 }
 
 fn assigns(text: &str) -> bool {
@@ -162,59 +117,32 @@ fn assigns(text: &str) -> bool {
         return false;
     }
     let member = |sign| is_word(sign) || matches!(sign, '.' | '[' | ']');
-    let value = text.trim_start_matches(member).strip_prefix(' ').map(|rest| {
-        let rest = rest.strip_prefix(|sign| matches!(sign, '-' | '+' | '*' | '/')).unwrap_or(rest);
-        rest.strip_prefix("= ").map_or(false, |value| value.starts_with(|sign| !is_space(sign)))
-    });
+    let value = text
+        .trim_start_matches(member)
+        .strip_prefix(' ')
+        .map(|rest| {
+            let rest = rest
+                .strip_prefix(|sign| matches!(sign, '-' | '+' | '*' | '/'))
+                .unwrap_or(rest);
+            rest.strip_prefix("= ")
+                .map_or(false, |value| value.starts_with(|sign| !is_space(sign)))
+        });
     let key = |sign| is_word(sign) || sign == '.' || sign == '-';
     let rest = text.trim_start_matches(key).trim_start_matches(is_space);
-    let made = [":=", "?=", "+="].iter().find_map(|sign| rest.strip_prefix(sign));
+    let made = [":=", "?=", "+="]
+        .iter()
+        .find_map(|sign| rest.strip_prefix(sign));
     value == Some(true) || made.map_or(false, |rest| rest.starts_with(is_space))
 }
 
-/// Commands of CMake, in letters of any case.
-fn calls(first: &str, rest: &str) -> bool {
-    if !rest.strip_prefix(' ').unwrap_or(rest).starts_with('(') {
-        return false;
-    }
-    let name = first.to_ascii_lowercase();
-    let of = name.split_once('_').map_or("", |(of, rest)| if rest.is_empty() { "" } else { of });
-    matches!(
-        name.strip_prefix("end").unwrap_or(&name),
-        "foreach" | "function" | "macro" | "while"
-    ) || matches!(
-        name.as_str(),
-        "set" | "if" | "elseif" | "else" | "endif" | "include" | "message" | "list" | "string"
-        | "option"
-    ) || matches!(of, "find" | "add" | "target" | "cmake" | "check" | "get" | "set" | "mark")
-}
-
-/// SQL.
-fn queries(first: &str, rest: &str) -> bool {
-    let rest = match first {
-        "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CREATE" | "ALTER" | "DROP" | "GRANT"
-        | "REVOKE" | "FROM" | "WHERE" | "LEFT" | "INNER" | "JOIN" | "ON" | "AND" | "OR"
-        | "VALUES" | "RETURNS" | "AS" | "LANGUAGE" | "OPERATOR" => rest,
-        "GROUP" | "ORDER" => match rest.strip_prefix(" BY") {
-            Some(rest) if !rest.starts_with(is_word) => rest,
-            _ => return false,
-        },
-        _ => return false,
-    };
-    let next = rest.trim_start_matches(is_space);
-    next.starts_with(|sign| is_word(sign) || matches!(sign, '(' | '*' | '$' | '"' | '\''))
-}
-
-/// Fortran, in letters of any case.
-fn old(first: &str, rest: &str) -> bool {
-    let is = |word: &str, names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
-    let units = ["subroutine", "program"];
-    let after = rest.strip_prefix(' ').unwrap_or("");
-    let none = after.get(..4).map_or(false, |next| is(next, &["none"]));
-    is(first, &units)
-        || (is(first, &["implicit"]) && none)
-        || (is(first, &["end"]) && is(word(after).0, &units))
-        || (is(first, &["integer", "real", "logical"]) && rest.contains("::"))
+/// `echo[. ][\w"'$%.]`
+fn echoes(text: &str) -> bool {
+    let next = text
+        .strip_prefix("echo")
+        .and_then(|rest| rest.strip_prefix(&['.', ' '][..]));
+    next.map_or(false, |next| {
+        next.starts_with(|sign| is_word(sign) || matches!(sign, '"' | '\'' | '$' | '%' | '.'))
+    })
 }
 
 /// What stands at the start of a line: remarks, tags, decorators, commands.
@@ -226,7 +154,9 @@ fn starts_with_signs(text: &str) -> bool {
     let any = |starts: &[&str]| starts.iter().any(|start| rest.starts_with(start));
     let (first, _) = word(rest);
     match text.as_bytes()[0] {
-        b'#' => any(&["include", "define", "ifdef", "ifndef", "endif", "pragma", "!/"]),
+        b'#' => any(&[
+            "include", "define", "ifdef", "ifndef", "endif", "pragma", "!/",
+        ]),
         b'/' => any(&["/", "*"]),
         b'*' => any(&["/"]),
         b'<' => rest
@@ -236,8 +166,14 @@ fn starts_with_signs(text: &str) -> bool {
         b'.' => matches!(first, "PHONY" | "SUFFIXES"),
         b'\\' => matches!(
             first,
-            "begin" | "end" | "documentclass" | "usepackage" | "section" | "subsection" | "item"
-            | "newcommand"
+            "begin"
+                | "end"
+                | "documentclass"
+                | "usepackage"
+                | "section"
+                | "subsection"
+                | "item"
+                | "newcommand"
         ),
         b'@' => is_decorator(rest) || echoes(rest),
         _ => false,
@@ -256,8 +192,10 @@ fn ends(text: &str) -> bool {
     let closes = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| matches!(byte, b')' | b']' | b'}'))
     };
-    let block = [":", "=>", "->"].iter().find_map(|sign| text.strip_suffix(sign));
-    text.ends_with(|sign| sign == ';' || sign == '{')
+    let block = [":", "=>", "->"]
+        .iter()
+        .find_map(|sign| text.strip_suffix(sign));
+    text.ends_with([';', '{'])
         || closes(text.strip_suffix(',').unwrap_or(text))
         || block.map_or(false, |before| ended(before).ends_with(')'))
 }

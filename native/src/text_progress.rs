@@ -10,7 +10,11 @@ const DIGITS: usize = 12; // of a share
 
 /// Whether pieces of a row, each written over the one before, all but the last tell how far.
 pub fn is_progress(pieces: &[&str]) -> Result<bool, Unfit> {
-    let pieces: Vec<&str> = pieces.iter().copied().filter(|piece| !piece.is_empty()).collect();
+    let pieces: Vec<&str> = pieces
+        .iter()
+        .copied()
+        .filter(|piece| !piece.is_empty())
+        .collect();
     let pairs: Vec<&[&str]> = pieces.windows(2).filter(|pair| !is_erased(pair)).collect();
     let over: Vec<&str> = match pairs.len() {
         0 => return Ok(true),
@@ -83,8 +87,8 @@ fn words(piece: &str) -> Vec<&str> {
 
 /// The size of `(?:\?|[0-9][0-9.,:]*\s?)[A-Za-z]{0,3}(?:/s\b)?`
 fn amount(text: &str) -> Option<usize> {
-    let rest = if text.starts_with('?') {
-        &text[1..]
+    let rest = if let Some(rest) = text.strip_prefix('?') {
+        rest
     } else if text.starts_with(|sign: char| sign.is_ascii_digit()) {
         let number = |sign: char| sign.is_ascii_digit() || matches!(sign, '.' | ',' | ':');
         let rest = text.trim_start_matches(number);
@@ -92,9 +96,16 @@ fn amount(text: &str) -> Option<usize> {
     } else {
         return None;
     };
-    let unit = rest.bytes().take(3).take_while(u8::is_ascii_alphabetic).count();
+    let unit = rest
+        .bytes()
+        .take(3)
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
     let rest = &rest[unit..];
-    let rest = rest.strip_prefix("/s").filter(|rest| !rest.starts_with(is_word)).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix("/s")
+        .filter(|rest| !rest.starts_with(is_word))
+        .unwrap_or(rest);
     Some(text.len() - rest.len())
 }
 
@@ -106,19 +117,29 @@ fn is_word(sign: char) -> bool {
 fn reached(piece: &str) -> Result<Option<u64>, Unfit> {
     let bytes = piece.as_bytes();
     let digits = (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit());
-    if let Some(share) = digits.clone().find_map(|at| percent(bytes, at).or_else(|| part(bytes, at))) {
+    if let Some(share) = digits
+        .clone()
+        .find_map(|at| percent(bytes, at).or_else(|| part(bytes, at)))
+    {
         return share.parse().map(Some).map_err(|_| Unfit);
     }
     let first = match digits.clone().next() {
         Some(first) if has_meter(piece) => first,
         _ => return Ok(None),
     };
-    number(bytes, first, bytes.len()).parse().map(Some).map_err(|_| Unfit)
+    number(bytes, first, bytes.len())
+        .parse()
+        .map(Some)
+        .map_err(|_| Unfit)
 }
 
 /// Up to so many digits from here on.
 fn number(bytes: &[u8], at: usize, most: usize) -> &str {
-    let digits = bytes[at..].iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes[at..]
+        .iter()
+        .take(most)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     std::str::from_utf8(&bytes[at..at + digits]).unwrap_or("")
 }
 
@@ -128,10 +149,18 @@ fn percent(bytes: &[u8], at: usize) -> Option<&str> {
     let mut end = at + share.len();
     if bytes.get(end) == Some(&b'.') {
         let fraction = number(bytes, end + 1, DIGITS);
-        end += if fraction.is_empty() { 0 } else { 1 + fraction.len() };
+        end += if fraction.is_empty() {
+            0
+        } else {
+            1 + fraction.len()
+        };
     }
-    end += usize::from(bytes.get(end).map_or(false, |byte| is_space(char::from(*byte))));
-    (bytes.get(end) == Some(&b'%')).then(|| share)
+    end += usize::from(
+        bytes
+            .get(end)
+            .map_or(false, |byte| is_space(char::from(*byte))),
+    );
+    (bytes.get(end) == Some(&b'%')).then_some(share)
 }
 
 /// `(?<![0-9/.])([0-9]{1,12})[0-9.]{0,12}/[0-9.]{1,12}(?![0-9/.])`
@@ -148,7 +177,7 @@ fn part(bytes: &[u8], at: usize) -> Option<&str> {
     }
     let whole = run(slash + 1);
     let ends = bytes.get(slash + 1 + whole) != Some(&b'/');
-    ((1..=DIGITS).contains(&whole) && ends).then(|| share)
+    ((1..=DIGITS).contains(&whole) && ends).then_some(share)
 }
 
 /// `-:--|:[0-9]{2} +[0-9]:[0-9]{2}:|[A-Za-z]/s\b|\b(?:ETA|eta)\b`
@@ -156,7 +185,11 @@ fn has_meter(piece: &str) -> bool {
     let bytes = piece.as_bytes();
     let two = |at: usize| number(bytes, at.min(bytes.len()), 3).len() == 2;
     let clock = |at: usize| {
-        let gap = bytes[at..].iter().skip(3).take_while(|byte| **byte == b' ').count();
+        let gap = bytes[at..]
+            .iter()
+            .skip(3)
+            .take_while(|byte| **byte == b' ')
+            .count();
         let hour = at + 3 + gap;
         two(at + 1)
             && gap > 0
@@ -174,7 +207,9 @@ fn has_meter(piece: &str) -> bool {
         b'/' => {
             at > 0
                 && bytes[at - 1].is_ascii_alphabetic()
-                && piece[at + 1..].strip_prefix('s').map_or(false, |rest| !rest.starts_with(is_word))
+                && piece[at + 1..]
+                    .strip_prefix('s')
+                    .map_or(false, |rest| !rest.starts_with(is_word))
         }
         b'E' | b'e' => {
             let found = bytes[at..].starts_with(b"ETA") || bytes[at..].starts_with(b"eta");

@@ -16,7 +16,11 @@ const ENOUGH: usize = 3; // lines of code among the sample, and one of four
 /// As of `run`.
 #[no_mangle]
 pub unsafe extern "C" fn penstock_protected(start: *const u8, size: usize, out: *mut Text) -> i32 {
-    unsafe { run(start, size, out, |text| Ok(is_protected(text)?.then(String::new))) }
+    unsafe {
+        run(start, size, out, |text| {
+            Ok(is_protected(text)?.then(String::new))
+        })
+    }
 }
 
 fn is_protected(text: &str) -> Result<bool, Unfit> {
@@ -49,7 +53,7 @@ fn is_marked(text: &str) -> bool {
 }
 
 fn is_fence(text: &str) -> bool {
-    let quoted = text.trim_start_matches(|sign| matches!(sign, ' ' | '\t' | '>'));
+    let quoted = text.trim_start_matches([' ', '\t', '>']);
     let indented = text.trim_start_matches(' ');
     quoted.starts_with("```") || (text.len() - indented.len() < 4 && indented.starts_with("~~~"))
 }
@@ -75,7 +79,7 @@ fn is_hunk(line: &str) -> Option<()> {
 /// `[0-9]+(?:,[0-9]+)?[acd][0-9]+(?:,[0-9]+)?` and no more.
 fn is_change(line: &str) -> Option<()> {
     let new = range(line)?.strip_prefix(|sign| matches!(sign, 'a' | 'c' | 'd'))?;
-    range(new)?.is_empty().then(|| ())
+    range(new)?.is_empty().then_some(())
 }
 
 /// Behind `[0-9]+(?:,[0-9]+)?`
@@ -86,7 +90,7 @@ fn range(text: &str) -> Option<&str> {
 
 fn number(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(|sign: char| sign.is_ascii_digit());
-    (rest.len() < text.len()).then(|| rest)
+    (rest.len() < text.len()).then_some(rest)
 }
 
 /// Whether a good part of its lines, from the start and from the middle, is source code.
@@ -95,8 +99,15 @@ fn is_code(text: &str) -> bool {
     let mut kinds = Vec::new();
     sample(start, &mut kinds);
     if start.len() < text.len() {
-        let size = if text.is_ascii() { text.len() } else { text.chars().count() };
-        sample(head(&text[head(text, size / 2).len()..], LINES * WIDEST), &mut kinds);
+        let size = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().count()
+        };
+        sample(
+            head(&text[head(text, size / 2).len()..], LINES * WIDEST),
+            &mut kinds,
+        );
     }
     let sure = kinds.iter().filter(|(sure, _)| *sure).count();
     let code = kinds.iter().filter(|(_, code)| *code).count();
@@ -106,19 +117,24 @@ fn is_code(text: &str) -> bool {
 /// The kinds of the first lines; of lines of JSON, of those in its strings.
 fn sample(text: &str, kinds: &mut Vec<(bool, bool)>) {
     let spelled = if is_json(text) && text.contains("\\n") {
-        text.replace("\\\"", "\"").replace("\\n", "\n").replace("\\t", "\t")
+        text.replace("\\\"", "\"")
+            .replace("\\n", "\n")
+            .replace("\\t", "\t")
     } else {
         String::new()
     };
     let text = if spelled.is_empty() { text } else { &spelled };
-    let lines = text.split('\n').take(LINES).filter(|line| !is_blank(line) && !is_remark(line));
+    let lines = text
+        .split('\n')
+        .take(LINES)
+        .filter(|line| !is_blank(line) && !is_remark(line));
     kinds.extend(lines.map(|line| kind(head(line, WIDEST))));
 }
 
 /// `\s*[\[{]|[^\n{]*\{"`
 fn is_json(text: &str) -> bool {
-    let object = text.find(|sign| sign == '{' || sign == '\n');
-    text.trim_start_matches(is_space).starts_with(|sign| sign == '[' || sign == '{')
+    let object = text.find(['{', '\n']);
+    text.trim_start_matches(is_space).starts_with(['[', '{'])
         || object.map_or(false, |at| text[at..].starts_with("{\""))
 }
 

@@ -22,7 +22,14 @@ const ENDS: [&str; 9] = [",", ";", "{", "}", "[", "(", "|", "\\", "&&"];
 /// As of `run`.
 #[no_mangle]
 pub unsafe extern "C" fn penstock_records(start: *const u8, size: usize, out: *mut Text) -> i32 {
-    unsafe { run(start, size, out, |text| Ok(records(text)?.then(String::new))) }
+    unsafe {
+        run(
+            start,
+            size,
+            out,
+            |text| Ok(records(text)?.then(String::new)),
+        )
+    }
 }
 
 fn records(text: &str) -> Result<bool, Unfit> {
@@ -31,7 +38,13 @@ fn records(text: &str) -> Result<bool, Unfit> {
     }
     let lines = sample(text);
     let share = |is: fn(&str) -> bool| lines.iter().filter(|line| is(line)).count();
-    if lines.iter().filter(|line| is_marked(line)).take((lines.len() + 7) / 8).count() * 8 >= lines.len()
+    if lines
+        .iter()
+        .filter(|line| is_marked(line))
+        .take((lines.len() + 7) / 8)
+        .count()
+        * 8
+        >= lines.len()
     {
         return Ok(true);
     }
@@ -47,7 +60,11 @@ fn sample(text: &str) -> Vec<&str> {
     let start = head(text, SAMPLE);
     let mut lines: Vec<&str> = start.split('\n').collect();
     if start.len() < text.len() {
-        let size = if text.is_ascii() { text.len() } else { text.chars().count() };
+        let size = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().count()
+        };
         let middle = head(&text[head(text, size / 2).len()..], SAMPLE);
         lines.extend(middle.split('\n').skip(1));
     }
@@ -70,34 +87,44 @@ fn is_marked(line: &str) -> bool {
 
 fn is_level(line: &str, at: usize) -> bool {
     let free = line[..at].ends_with(|sign| is_space(sign) || matches!(sign, '[' | '(' | '|'));
-    let ends = |rest: &str| !rest.starts_with(|sign: char| sign.is_ascii_alphanumeric() || sign == '_');
+    let ends =
+        |rest: &str| !rest.starts_with(|sign: char| sign.is_ascii_alphanumeric() || sign == '_');
     (at == 0 || free)
-        && LEVELS.iter().any(|level| line[at..].strip_prefix(level).map_or(false, ends))
+        && LEVELS
+            .iter()
+            .any(|level| line[at..].strip_prefix(level).map_or(false, ends))
 }
 
 /// Whether a line is of a file of configuration or code: `_OPENING`.
 fn opens(line: &str) -> bool {
     let line = line.trim_start_matches(is_space);
-    let item = line.strip_prefix('-').map(|rest| rest.trim_start_matches(' '));
+    let item = line
+        .strip_prefix('-')
+        .map(|rest| rest.trim_start_matches(' '));
     let is_item = item.map_or(false, |item| item.len() + 1 < line.len() && has_key(item));
     if is_item || has_key(line) {
         return true;
     }
     let section = |rest: &str| {
-        let end = rest.find(|sign| matches!(sign, ']' | ',' | '"'));
-        end.map_or(false, |end| rest[end..].starts_with(']') && is_blank(&rest[end + 1..]))
+        let end = rest.find([']', ',', '"']);
+        end.map_or(false, |end| {
+            rest[end..].starts_with(']') && is_blank(&rest[end + 1..])
+        })
     };
     let blank = |rest: &str| rest.starts_with(is_space);
     line.strip_prefix('[').map_or(false, section)
-        || line.starts_with(|sign| matches!(sign, '#' | ';' | '!' | '%' | '\\' | '}' | ']' | ')'))
-        || ["\"", "--", "-"].iter().any(|sign| line.strip_prefix(sign).map_or(false, blank))
+        || line.starts_with(['#', ';', '!', '%', '\\', '}', ']', ')'])
+        || ["\"", "--", "-"]
+            .iter()
+            .any(|sign| line.strip_prefix(sign).map_or(false, blank))
 }
 
 /// `["']?[\w.$/-]{1,60}["']?\ {0,3}(?::(?:\s|$)|=)`
 fn has_key(line: &str) -> bool {
     let quote = |sign| sign == '"' || sign == '\'';
     let start = line.strip_prefix(quote).unwrap_or(line);
-    let rest = start.trim_start_matches(|sign| is_alnum(sign) || matches!(sign, '_' | '.' | '$' | '/' | '-'));
+    let rest = start
+        .trim_start_matches(|sign| is_alnum(sign) || matches!(sign, '_' | '.' | '$' | '/' | '-'));
     let size = start[..start.len() - rest.len()].chars().count();
     if size == 0 || size > KEY_WIDEST {
         return false;
@@ -114,11 +141,10 @@ fn has_key(line: &str) -> bool {
 /// Whether a line ends as one does that others belong to; a line of JSON is whole.
 fn goes_on(line: &str) -> bool {
     let end = line.trim_end_matches(is_space);
-    ENDS.iter().any(|sign| end.ends_with(sign)) && !line.starts_with(|sign| sign == '{' || sign == '[')
+    ENDS.iter().any(|sign| end.ends_with(sign)) && !line.starts_with(['{', '['])
 }
 
 fn is_indented(line: &str) -> bool {
     let text = line.trim_start_matches(is_space);
-    line.starts_with(|sign| sign == ' ' || sign == '\t')
-        && !text.starts_with(|sign: char| sign.is_ascii_digit())
+    line.starts_with([' ', '\t']) && !text.starts_with(|sign: char| sign.is_ascii_digit())
 }

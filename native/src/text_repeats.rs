@@ -71,7 +71,10 @@ fn written(lines: &[&str], numbers: &[usize], distinct: usize) -> String {
 /// How often the `period` lines before `place` follow again.
 fn times(numbers: &[usize], place: usize, period: usize) -> usize {
     let block = &numbers[place - period..place];
-    numbers[place..].chunks_exact(period).take_while(|again| *again == block).count()
+    numbers[place..]
+        .chunks_exact(period)
+        .take_while(|again| *again == block)
+        .count()
 }
 
 fn note(period: usize, times: usize) -> String {

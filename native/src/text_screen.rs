@@ -16,7 +16,11 @@ const ESCAPE: char = '\x1b';
 /// As of `run`.
 #[no_mangle]
 pub unsafe extern "C" fn penstock_screen(start: *const u8, size: usize, out: *mut Text) -> i32 {
-    unsafe { run(start, size, out, |text| Ok(made(text, tidied(&shown(text)?)))) }
+    unsafe {
+        run(start, size, out, |text| {
+            Ok(made(text, tidied(&shown(text)?)))
+        })
+    }
 }
 
 /// See `text_screen.shown`.
@@ -25,11 +29,19 @@ pub unsafe extern "C" fn penstock_screen(start: *const u8, size: usize, out: *mu
 /// As of `run`.
 #[no_mangle]
 pub unsafe extern "C" fn penstock_shown(start: *const u8, size: usize, out: *mut Text) -> i32 {
-    unsafe { run(start, size, out, |text| Made::Ok(made(text, shown(text)?.into_owned()))) }
+    unsafe {
+        run(start, size, out, |text| {
+            Made::Ok(made(text, shown(text)?.into_owned()))
+        })
+    }
 }
 
 fn made(text: &str, seen: String) -> Option<String> {
-    if seen == text { None } else { Some(seen) }
+    if seen == text {
+        None
+    } else {
+        Some(seen)
+    }
 }
 
 /// What the terminal shows, blanks untouched.
@@ -37,7 +49,11 @@ fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
     if text.contains('\x08') {
         return Err(Unfit);
     }
-    let plain = if text.contains(ESCAPE) { Cow::Owned(plain(text)?) } else { Cow::Borrowed(text) };
+    let plain = if text.contains(ESCAPE) {
+        Cow::Owned(plain(text)?)
+    } else {
+        Cow::Borrowed(text)
+    };
     let ends = |at: usize| plain.as_bytes().get(at + 1) == Some(&b'\n');
     if plain.match_indices('\r').all(|(at, _)| ends(at)) {
         return Ok(plain);
@@ -70,7 +86,7 @@ fn over_row(row: &str, out: &mut String) -> Result<(), Unfit> {
         out.push_str(row);
         return Ok(());
     }
-    let row = row.trim_end_matches(|sign| matches!(sign, ' ' | '\t' | '\r'));
+    let row = row.trim_end_matches([' ', '\t', '\r']);
     let pieces: Vec<&str> = row.split('\r').collect();
     if !is_progress(&pieces)? {
         out.push_str(row);
@@ -78,7 +94,10 @@ fn over_row(row: &str, out: &mut String) -> Result<(), Unfit> {
     }
     let mut width = 0; // the last piece is seen whole, of those before it what stands out beyond
     for piece in pieces.iter().rev() {
-        let beyond = piece.char_indices().nth(width).map_or("", |(at, _)| &piece[at..]);
+        let beyond = piece
+            .char_indices()
+            .nth(width)
+            .map_or("", |(at, _)| &piece[at..]);
         out.push_str(beyond);
         width += beyond.chars().count();
     }
@@ -113,11 +132,14 @@ fn without(text: &str, size: fn(&str) -> Result<Option<usize>, Unfit>) -> Result
 
 /// The size of a title, a link or another string: `[]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?`
 fn titled(code: &str) -> Option<usize> {
-    if !code.starts_with(|sign| matches!(sign, ']' | 'P' | 'X' | '^' | '_')) {
+    if !code.starts_with([']', 'P', 'X', '^', '_']) {
         return None;
     }
     let rest = code.trim_start_matches(|sign| !matches!(sign, '\x07' | ESCAPE | '\n'));
-    let end = ["\x07", "\x1b\\"].iter().find_map(|end| rest.strip_prefix(end)).unwrap_or(rest);
+    let end = ["\x07", "\x1b\\"]
+        .iter()
+        .find_map(|end| rest.strip_prefix(end))
+        .unwrap_or(rest);
     Some(code.len() - end.len())
 }
 
@@ -136,7 +158,9 @@ fn coded(code: &str) -> Result<Option<usize>, Unfit> {
         }
     }
     let end = run(code, b' '..=b'/');
-    Ok(Some(end + usize::from(code[end..].starts_with(|sign| ('0'..='~').contains(&sign)))))
+    Ok(Some(
+        end + usize::from(code[end..].starts_with(|sign| ('0'..='~').contains(&sign))),
+    ))
 }
 
 /// Without blanks at line ends, and of blank lines in a row all but one.
