@@ -1,5 +1,6 @@
 """The native codecs of logs and terminal output give what those in Python do, byte for byte."""
 
+import random
 import re
 from pathlib import Path
 
@@ -110,6 +111,61 @@ def test_logs_with_times_of_all_forms(date):
             text = log(date, pattern, end) + "\n" * 8
             made = same("log", text)
             assert log_codec.restored(made) == native.log_decode(made) == text
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_logs_whose_forms_are_parted_and_joined(seed):
+    """Groups of many sizes, with columns that are frequent, equal, or equal but for some rows."""
+    chance = random.Random(seed)
+    size, labels, width = (
+        chance.choice([11, 12, 13, 25]),
+        chance.randint(2, 8),
+        chance.randint(1, 14),
+    )
+    odd, often = chance.choice([2, 3, 4, 5]), chance.choice(["x{}", "{}-y", "[{}.2]:", "{}"])
+    lines = []
+    for row in range(size * labels):
+        values = [f"{chance.randrange(10**6)}" for _ in range(width)]
+        values[-1] = values[0] if row % odd else values[-1]
+        kind = often.format(row % labels if row % 17 else row + 100)
+        lines.append(f"job {kind} {' '.join(values)}")
+        then = [f"done {values[0]} in {row}", f"more {values[-1]}:{kind} of {values[0]}"]
+        lines += then[: chance.randint(0, 2)] if seed % 3 else then[: row % odd]
+        lines += [f"{chance.random()} {chance.choice('abc[')} 12.{row:06}]"] * chance.randint(0, 3)
+    date = chance.choice(["", "10:{:02}:{:02}]:  ", "Jan  1 10:{:02}:{:02}: "])
+    stamped = [f"{date.format(n // 60 % 60, n % 60)}{line}" for n, line in enumerate(lines)]
+    made = same("log", "\n".join(stamped))
+    assert native.log_decode(made) == log_codec.restored(made) == "\n".join(stamped)
+
+
+@pytest.mark.parametrize("unequal", range(2, 6))
+def test_blocks_of_which_not_all_have_equal_values(unequal):
+    for count in (8, 12, 15, 40):
+        pairs = ((n, n if n % unequal else n + 500) for n in range(100, 100 + count))
+        same(
+            "log", "".join(f"begin of job {one} now\nend of job {two} then\n" for one, two in pairs)
+        )
+
+
+@pytest.mark.parametrize("share", range(12))
+def test_records_by_the_share_of_lines_that_are_of_files(share):
+    for first in (
+        "key: value\n",
+        "  key: value\n",
+        "value,\n",
+        "é" * 59 + " INFO\n",
+        "é" * 60 + " INFO\n",
+    ):
+        for rest in (
+            "some words\n",
+            "  some words\n",
+            "a = b\n",
+            "[ 1.123456] a\n",
+            "x 1.123456] = 1\n",
+        ):
+            for count in (1, 2, 3):
+                same("records", first * count + rest * (count * 2 * share))
+                same("records", rest * count + first * (count * share) + "  x\n" * count * share)
 
 
 def test_long_logs_are_tried_at_a_few_lines_first():
