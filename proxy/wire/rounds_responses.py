@@ -28,7 +28,7 @@ class Responses(Apart):
 
     def plain(self, events: list[Event]) -> Members:
         """As `Form`."""
-        return replay_responses.plain(events)
+        return replay_responses.plain(events, _ENDING)
 
     def calls(self, doc: Members, name: str) -> Calls:
         """As `Form`."""

@@ -29,6 +29,7 @@ class Turn:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     thinking: str = ""
     status: int = 200
+    limited: bool = False  # the reply ends at the limit of its tokens
     wait: Callable[[], bool] | None = None  # until this is true, after the text of a stream
 
 
@@ -107,8 +108,7 @@ def _chat(said: Said) -> dict[str, Any]:
     message = {"role": "assistant", "content": said.turn.text or None, "refusal": None}
     if calls:
         message["tool_calls"] = calls
-    reason = "tool_calls" if calls else "stop"
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(said)}
     return {**_chat_head(said, "chat.completion"), "choices": [choice], "usage": _chat_usage()}
 
 
@@ -130,9 +130,15 @@ def _chat_stream(said: Said) -> Iterator[dict[str, Any] | None]:
         yield chunk({"tool_calls": [{**opening, "function": {"name": name, "arguments": ""}}]})
         for piece in _words(arguments):
             yield chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    yield chunk({}, "tool_calls" if said.calls else "stop")
+    yield chunk({}, _reason(said))
     if usage:
         yield {**head, "choices": [], "usage": _chat_usage()}
+
+
+def _reason(said: Said) -> str:
+    if said.turn.limited:
+        return "length"
+    return "tool_calls" if said.calls else "stop"
 
 
 def _words(text: str) -> Iterator[str]:
@@ -174,13 +180,14 @@ def _blocks(said: Said) -> list[dict[str, Any]]:
 
 
 def _message(said: Said) -> dict[str, Any]:
+    ended = "tool_use" if said.calls else "end_turn"
     return {
         "id": f"msg_{said.number}",
         "type": "message",
         "role": "assistant",
         "model": "m",
         "content": _blocks(said),
-        "stop_reason": "tool_use" if said.calls else "end_turn",
+        "stop_reason": "max_tokens" if said.turn.limited else ended,
         "stop_sequence": None,
         "usage": _messages_usage(),
     }
@@ -255,11 +262,13 @@ def _items(said: Said) -> list[dict[str, Any]]:
 def _response(said: Said) -> dict[str, Any]:
     details = {"input_tokens_details": {"cached_tokens": 40}, "total_tokens": 110}
     reasoning = {"output_tokens_details": {"reasoning_tokens": 2}}
+    limited = {"reason": "max_output_tokens"} if said.turn.limited else None
     return {
         "id": f"resp_{said.number}",
         "object": "response",
         "created_at": 1700000000,
-        "status": "completed",
+        "status": "incomplete" if limited else "completed",
+        "incomplete_details": limited,
         "model": "m",
         "output": _items(said),
         "parallel_tool_calls": True,
@@ -303,7 +312,7 @@ def _response_stream(said: Said) -> Iterator[dict[str, Any] | None]:
         else:
             yield event("output_item.added", output_index=index, item=item)
         yield event("output_item.done", output_index=index, item=item)
-    yield event("completed", response=whole)
+    yield event(whole["status"], response=whole)
 
 
 def _response_rules(doc: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,74 @@
+"""Rounds that do not end by themselves: at the limit of their tokens, in an error, in nothing."""
+
+import json
+
+import pytest
+
+from tests.fakes.round_replies import KINDS, OWN, asking, listen, read, rounds_of, wrapped
+from tests.fakes.scripted_model import Turn
+
+OPTIONS = {"stream_options": {"include_usage": True}}
+LIMITS = {
+    "chat/completions": "length",
+    "messages": "max_tokens",
+    "responses": "max_output_tokens",
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "streamed"])
+def stream(request):
+    return request.param
+
+
+def told(kind, heard, *, stream):
+    """What a client makes of a reply: its text, its end, and tokens of input and output."""
+    docs = [json.loads(line[5:]) for line in heard.splitlines() if line[:7] == b"data: {"]
+    if kind == "responses":
+        doc = docs[-1]["response"] if stream else json.loads(heard)
+        text = "".join(p["text"] for i in doc["output"] for p in i.get("content", []))
+        usage = doc["usage"]
+        end = (doc["incomplete_details"] or {"reason": doc["status"]})["reason"]
+        assert not stream or docs[-1]["type"] == f"response.{doc['status']}"
+        assert not stream or {d["response"]["id"] for d in docs if "response" in d} == {doc["id"]}
+        return text, end, usage["input_tokens"], usage["output_tokens"]
+    if kind == "messages":
+        if not stream:
+            doc = json.loads(heard)
+            text, end = "".join(b.get("text", "") for b in doc["content"]), doc["stop_reason"]
+            usage = doc["usage"]
+        else:
+            text = "".join(d.get("delta", {}).get("text", "") for d in docs)
+            end, usage = docs[-2]["delta"]["stop_reason"], docs[-2]["usage"]
+        return text, end, usage["input_tokens"], usage["output_tokens"]
+    docs = docs if stream else [json.loads(heard)]
+    choices = [choice for doc in docs for choice in doc["choices"]]
+    parts = [choice["delta" if stream else "message"] for choice in choices]
+    text = "".join(part.get("content") or "" for part in parts)
+    usage = docs[-1]["usage"]
+    return text, choices[-1]["finish_reason"], usage["prompt_tokens"], usage["completion_tokens"]
+
+
+async def test_a_last_round_that_ends_at_the_limit(kind, stream):
+    tools, _ = wrapped(*rounds_of(kind, stream, [OWN, Turn("So", limited=True)]))
+    heard = await read(await tools.send(asking(kind, stream=stream, **OPTIONS)))
+    text, *rest = told(kind, heard, stream=stream)
+    assert text.split() == ["Let", "me", "see.", "So"] or text == "Let me see.So"
+    assert rest == [LIMITS[kind], 200 if kind != "messages" else 120, 20]
+    assert b"own" not in heard
+
+
+async def test_a_call_of_ours_that_is_cut_off_at_the_limit(kind, stream):
+    cut = Turn("Hm.", [("own", {"x": 1})], limited=True)
+    for before in ([], [OWN]):
+        tools, inner = wrapped(*rounds_of(kind, stream, [*before, cut]))
+        heard = await read(await tools.send(asking(kind, stream=stream, **OPTIONS)))
+        text, end, *_ = told(kind, heard, stream=stream)
+        assert text.endswith("Hm.")
+        assert end == LIMITS[kind]
+        assert b"own" not in heard
+        assert len(inner.calls) == len(before) + 1
