@@ -49,6 +49,11 @@ class Plan(msgspec.Struct, frozen=True):
         edits = [row.step for row in self.rows if row.applied and isinstance(row.step, Edit)]
         return sum([step.removed for step in edits])
 
+    @property
+    def spent(self) -> Usage | None:
+        """What was told of rounds that the client does not see and that are over."""
+        return None if self.call.local is None else self.call.local.spent
+
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What happened. Times in seconds; None where there was none.

@@ -85,7 +85,7 @@ class ChatRelay:
     """`Relay` of chunks."""
 
     def __init__(self, name: str, *, usage: bool) -> None:
-        self.own = self.over = False
+        self._own = self.over = self.failed = False
         self.events: list[Event] = []
         self._name = name
         self._usage = usage
@@ -98,6 +98,11 @@ class ChatRelay:
         self._shown = 0  # calls that the client has seen
         self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
+
+    @property
+    def own(self) -> bool:
+        """As `Relay`."""
+        return self._own or bool(self._open)
 
     @property
     def begun(self) -> bool:
@@ -117,11 +122,13 @@ class ChatRelay:
         self.events += found
         doc = read(found[0].data)
         if doc is None or doc.get("error") is not None:
-            if found[0].data == b"[DONE]":
+            done = found[0].data == b"[DONE]"
+            if done:
                 self._tail.append((frame, {}))
-                self.over = True
-                return b""
-            return frame
+            self.over = self.over or done or doc is not None
+            if doc is not None:
+                self.failed = not self._first and not self._begun
+            return b"" if done or self.failed else frame
         if not dicts(doc.get("choices")):
             if self._tail or doc.get("usage") is not None:
                 self._tail.append((frame, doc))
@@ -202,7 +209,7 @@ class ChatRelay:
         """What was held of a call, with the place that it has for the client; nothing of ours."""
         held = self._open.pop(at)
         if _called(held) == self._name:
-            self.own = True
+            self._own = True
             self._places[at] = None
             return []
         self._places[at] = self._shown
@@ -219,7 +226,7 @@ class ChatRelay:
                     passed += encode(dump({**doc, "choices": [left], "usage": None}))
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
-        self._first = self._begun = self.own = self.over = False
+        self._first = self._begun = self._own = self.over = self.failed = False
         self._places, self._ids, self._open = {}, {}, {}
         self._tail, self.events = [], []
         return passed

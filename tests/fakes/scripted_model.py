@@ -30,6 +30,7 @@ class Turn:
     thinking: str = ""
     status: int = 200
     limited: bool = False  # the reply ends at the limit of its tokens
+    breaks: bool = False  # the connection ends within the text
     wait: Callable[[], bool] | None = None  # until this is true, after the text of a stream
 
 
@@ -62,7 +63,7 @@ class ScriptedModel(Misbehaving):
         calls = [(n, a(doc) if callable(a) else a) for n, a in turn.calls]
         said = Said(next(self._number), turn, [(n, json.dumps(a)) for n, a in calls], doc)
         if not doc.get("stream"):
-            await peer.answer(json.dumps(PLAIN[kind](said)).encode())
+            await peer.answer(json.dumps(PLAIN[kind](said)).encode(), breaks=turn.breaks)
             return
         await peer.open_stream()
         for event in STREAMS[kind](said):
@@ -72,6 +73,9 @@ class ScriptedModel(Misbehaving):
                 continue
             name = f"event: {event['type']}\n" if "type" in event else ""
             await peer.chunk(f"{name}data: {json.dumps(event)}\n\n".encode())
+            if turn.breaks and "delta" in str(event) and turn.text[:7] in str(event):
+                peer.writer.close()
+                return
         if kind == "chat/completions":
             await peer.chunk(b"data: [DONE]\n\n")
         await peer.send(b"0\r\n\r\n")

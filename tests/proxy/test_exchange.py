@@ -9,6 +9,7 @@ from backends import JSON, SSE, Pieces, call
 from policies.base.call import Effect
 from policies.base.reply import Reply
 from policies.base.terms import Terms
+from policies.base.usage import Usage
 from policies.prefix_breakpoints import Breakpoints
 from policies.prefix_canonical import CanonicalTools
 from policies.prefix_volatile import VolatileLines
@@ -53,9 +54,11 @@ class Client:
 class Books:
     def __init__(self):
         self.closed = []
+        self.texts = []
 
     def close(self, plan, outcome, texts):
         self.closed.append(outcome)
+        self.texts += texts
 
 
 class Upstream:
@@ -172,6 +175,18 @@ async def test_nothing_is_under_way_once_it_is_over(deeds):
     assert not house.upstream.deeds
     assert house.under_way() == (0.0, 0)
     assert house.failed == []
+
+
+async def test_what_had_come_of_a_stream_that_breaks_off_is_paid_for():
+    """As if its client had hung up."""
+    word = b'data: {"choices":[{"index":0,"delta":{"content":"So"},"finish_reason":null}]}\n\n'
+    told = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}}\n\n'
+    for pieces, usage, texts in ([word], None, ["So"]), ([word, told], Usage(7, output=2), []):
+        house = House(cut_off(SSE, *pieces))
+        await house.ask(once(1, stream=True))
+        [outcome] = house.books.closed
+        assert (outcome.status, outcome.error, outcome.usage) == (200, "upstream_error", usage)
+        assert house.books.texts == texts
 
 
 async def test_what_is_being_sent_is_under_way():

@@ -3,8 +3,20 @@
 import json
 
 import pytest
+from backends import whole
 
-from tests.fakes.round_replies import KINDS, OWN, asking, listen, read, rounds_of, wrapped
+from proxy.errors import BrokenReply
+from tests.fakes.round_replies import (
+    KINDS,
+    OWN,
+    asking,
+    frames,
+    listen,
+    read,
+    rounds_of,
+    streamed,
+    wrapped,
+)
 from tests.fakes.scripted_model import Turn
 
 OPTIONS = {"stream_options": {"include_usage": True}}
@@ -72,3 +84,72 @@ async def test_a_call_of_ours_that_is_cut_off_at_the_limit(kind, stream):
         assert end == LIMITS[kind]
         assert b"own" not in heard
         assert len(inner.calls) == len(before) + 1
+
+
+ERRORS = {
+    "chat/completions": b'data: {"error":{"message":"overloaded"}}\n\ndata: [DONE]\n\n',
+    "messages": b'event: error\ndata: {"type":"error","error":{"message":"overloaded"}}\n\n',
+    "responses": b'event: error\ndata: {"type":"error","message":"overloaded"}\n\n',
+}
+FAILED = {"status": "failed", "error": {"code": "server_error", "message": "overloaded"}}
+
+
+def failing(kind, turn, *, shown, flat=False):
+    """A stream that ends in an error, after its head or after a word or two."""
+    wire = frames(kind, turn, 2)
+    cut = next(at for at, frame in enumerate(wire) if b"Never" in frame) + 1 if shown else 1
+    if kind != "responses" or flat:
+        return streamed([*wire[:cut], ERRORS[kind]])
+    last = wire[-1].replace(b"response.completed", b"response.failed")
+    failed = json.dumps(FAILED)[1:-1].encode()
+    return streamed([*wire[:cut], last.replace(b'"status": "completed"', failed)])
+
+
+@pytest.mark.parametrize("flat", [False, True])
+async def test_a_round_that_ends_in_an_error_before_anything_is_shown(kind, flat):
+    broken = failing(kind, Turn("Never."), shown=False, flat=flat)
+    first, last = rounds_of(kind, True, [OWN, Turn("Alone.")])
+    tools, inner = wrapped(first, broken, last)
+    heard = await read(await tools.send(asking(kind, stream=True, **OPTIONS)))
+    assert b"Alone." in heard
+    assert b"error" not in heard
+    assert len(inner.calls) == 3
+
+
+async def test_a_round_that_ends_in_an_error_later(kind):
+    tools, inner = wrapped(
+        streamed(frames(kind, OWN)), failing(kind, Turn("Never mind."), shown=True)
+    )
+    heard = await read(await tools.send(asking(kind, stream=True, **OPTIONS)))
+    assert b"Never" in heard
+    assert b"overloaded" in heard
+    assert len(inner.calls) == 2
+    assert not ends(kind, heard)
+
+
+def ends(kind, heard):
+    """Whether a client may take this for a whole reply."""
+    signs = {"messages": b"message_stop", "responses": b"response.completed"}
+    return signs.get(kind, b'"finish_reason":"') in heard
+
+
+async def test_a_plain_round_that_is_an_error(kind):
+    error = whole(json.dumps({**FAILED, "type": "error"}).encode())
+    first, last = rounds_of(kind, False, [OWN, Turn("Alone.")])
+    tools, inner = wrapped(first, error, last)
+    assert b"Alone." in await read(await tools.send(asking(kind)))
+    assert len(inner.calls) == 3
+
+
+async def test_a_stream_that_just_stops_once_something_of_ours_is_left_out(kind):
+    """The client is told, since what an upstream that breaks off would show is not what it gets."""
+    wire, last = frames(kind, OWN), frames(kind, Turn("Never mind."), 2)
+    ours = next(at for at, frame in enumerate(wire) if b'"own"' in frame) + 1
+    said = next(at for at, frame in enumerate(last) if b"Never" in frame) + 1
+    for rounds in ([wire[:ours]], [wire, last[:said]]):
+        tools, inner = wrapped(*map(streamed, rounds))
+        heard = []
+        with pytest.raises(BrokenReply):
+            await listen(await tools.send(asking(kind, stream=True, **OPTIONS)), heard)
+        assert not ends(kind, b"".join(heard))
+        assert len(inner.calls) == len(rounds)
