@@ -9,6 +9,7 @@ import time
 
 import brotli
 import httpx2
+import openai
 import pytest
 from backports import zstd
 
@@ -232,6 +233,10 @@ def test_broken_streams_in_the_other_dialects_forms(client):
     assert kind == "event: error"
     assert json.loads(data[6:])["type"] == "error"
     assert json.loads(data[6:])["code"] == "upstream_broken_reply"
+    with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="k", max_retries=0) as sdk:
+        stream = sdk.responses.create(**asked, extra_headers={"x-fake": "reset-body"})
+        with pytest.raises(openai.APIError, match="upstream"):
+            list(stream)
 
 
 @pytest.mark.parametrize(
