@@ -11,6 +11,7 @@ from typing import Any
 
 from policies.base.local_tool import Said
 from proxy.wire import replay_chat
+from proxy.wire.calls_chat import Heard, said
 from proxy.wire.document import dicts, read
 from proxy.wire.replay_merge import CannotRender, dump, mapping, objects
 from proxy.wire.rounds import Apart, Call, Calls, Members, place, total
@@ -94,7 +95,7 @@ class ChatRelay:
         self._head: Members | None = None  # of the first chunk that has passed
         self._spoke = self._speaks = False  # text in a round before, and in this one
         self._places: dict[int, int | None] = {}  # of this round's calls; None: not shown
-        self._ids: dict[int, Any] = {}  # of the last call at each place
+        self._heard: dict[int, Heard] = {}  # the last call at each place
         self._shown = 0  # calls that the client has seen
         self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
@@ -188,10 +189,11 @@ class ChatRelay:
         """
         at = place(part.get("index"))
         before: list[Members] = []
-        if replay_chat.begins_another(part, self._ids.get(at)):
+        if at in self._heard and self._heard[at].ends(part):
             before = self._placed(at) if at in self._open else []
             self._places.pop(at, None)
-        self._ids[at] = part.get("id") or self._ids.get(at)
+            del self._heard[at]
+        self._heard.setdefault(at, Heard()).add(part)
         return before + self._continued(at, part)
 
     def _continued(self, at: int, part: Members) -> list[Members]:
@@ -201,14 +203,15 @@ class ChatRelay:
         held = self._open.setdefault(at, [])
         held.append(part)
         custom = any(each.get("type") not in (None, "", "function") for each in held)
-        if custom or _said(part, "arguments") or not self._name.startswith(_called(held)):
+        whole = custom or said(part, "arguments")
+        if whole or not self._name.startswith(self._heard[at].name):
             return self._placed(at)
         return []
 
     def _placed(self, at: int) -> list[Members]:
         """What was held of a call, with the place that it has for the client; nothing of ours."""
         held = self._open.pop(at)
-        if _called(held) == self._name:
+        if self._heard[at].name == self._name:
             self._own = True
             self._places[at] = None
             return []
@@ -227,7 +230,7 @@ class ChatRelay:
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
         self._first = self._begun = self._own = self.over = self.failed = False
-        self._places, self._ids, self._open = {}, {}, {}
+        self._places, self._heard, self._open = {}, {}, {}
         self._tail, self.events = [], []
         return passed
 
@@ -252,16 +255,6 @@ class ChatRelay:
             else:
                 passed += encode(dump(_ended(doc, None if apart else usage, cut=cut)))
         return passed
-
-
-def _called(parts: Sequence[Members]) -> str:
-    return "".join(_said(part, "name") for part in parts)
-
-
-def _said(part: Members, member: str) -> str:
-    function = part.get("function")
-    found = function.get(member) if isinstance(function, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 def _only_usage(doc: Members) -> bool:
