@@ -74,4 +74,5 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     gaps: tuple[float, ...] = ()  # between chunks of a stream
     error: str | None = None
     applied: bool = True  # whether the step that is settled was carried out
+    supposed: bool = False  # it was not, and is to be taken for that: the policy is in shadow
     revoked: tuple[str, ...] = ()  # of the step's own fields, those that the upstream rejected
