@@ -224,9 +224,10 @@ class Exchange:
         return receipt(self._plan, Facts(word, backend, self._overhead, usage, stored))
 
     async def _settle(self, reply: Reply, finding: Finding, recording: Recording | None) -> None:
-        error, usage = None, finding.usage
-        if reply.status >= 400:
-            error, usage = f"upstream_{reply.status}", self._plan.spent
+        error = None if reply.status < 400 else f"upstream_{reply.status}"
+        usage = finding.usage
+        if usage is None and not finding.complete:
+            usage = self._plan.spent
         outcome = self._outcome(reply.status, usage, error, recording)
         await self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
         self._close(outcome, finding.text)

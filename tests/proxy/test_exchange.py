@@ -23,6 +23,7 @@ from proxy.lane import Lane
 from proxy.pipeline import Pipeline, Stage
 from proxy.stores.bound import bind
 from proxy.stores.memory import MemoryTier
+from tests.fakes.round_replies import Tool
 
 TERMS = Terms(
     *("anthropic_marks", 1e-6, 1e-6, 0.1, 1.25, 1024, 1, 300.0),
@@ -187,6 +188,27 @@ async def test_what_had_come_of_a_stream_that_breaks_off_is_paid_for():
         [outcome] = house.books.closed
         assert (outcome.status, outcome.error, outcome.usage) == (200, "upstream_error", usage)
         assert house.books.texts == texts
+
+
+ERROR = b'data: {"error":{"message":"overloaded"}}\n\n'
+TOLD = b'data: {"choices":[],"usage":{"prompt_tokens":7}}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(
+    ("wire", "usage"), [(ERROR, Usage(60, 40, output=10)), (ERROR + TOLD, Usage(7))]
+)
+async def test_rounds_before_one_that_ends_in_an_error_are_paid_for(wire, usage):
+    tool = Tool()
+    tool.spent = Usage(60, 40, output=10)
+
+    async def deed():
+        pieces = Pieces()
+        pieces.put(wire, None)
+        return Reply(200, SSE, pieces, "a")
+
+    house = House(deed)
+    await house.ask(once(1, stream=True, local=tool))
+    assert [outcome.usage for outcome in house.books.closed] == [usage]
 
 
 async def test_what_is_being_sent_is_under_way():
