@@ -37,7 +37,7 @@ def plain(events: list[Event], ends: Collection[str] = _COMPLETE) -> Members:
     """The response that the last event, one of `ends`, carries; its items, should it carry none."""
     items: dict[int, Members] = {}
     for doc in documents(events):
-        kind = doc.get("type")
+        kind = str(doc.get("type"))
         if kind == "response.output_item.done":
             items[number(doc.get("output_index"))] = mapping(doc.get("item"))
         elif kind in ends:
