@@ -44,6 +44,9 @@ class Own:
         self._dialect = dialect
         self._raw = raw
 
+    def __len__(self) -> int:
+        return len(self._raw)
+
     def __contains__(self, message: bytes) -> bool:
         return message in self._messages
 
@@ -79,10 +82,11 @@ class Stubs:
         self._known: Generations[tuple[Dialect, str, str, int], Stub] = Generations(memory)
 
     def new(self, asked: Asked, messages: Sequence[Message]) -> int:
-        """The bytes of those messages whose stubs are still to be made."""
+        """The bytes to be read for stubs of those messages that are still to be made."""
         keys = [(*asked[:3], hash(message.raw)) for message in messages]
         pairs = zip(messages, keys, strict=True)
-        return sum(len(one.raw) for one, key in pairs if self._known.get(key) is None)
+        new = sum(len(one.raw) for one, key in pairs if self._known.get(key) is None)
+        return new + len(asked.own) if new and asked.tool else new
 
     def of(self, asked: Asked, messages: Sequence[Message]) -> list[Stub]:
         """The stub of each message. Takes ten milliseconds for 100 KB that are new."""

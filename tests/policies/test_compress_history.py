@@ -1,5 +1,6 @@
 import json
 import re
+import threading
 
 import pytest
 from backends import call, replaced
@@ -162,10 +163,11 @@ async def test_what_the_client_has_not_sent_so_or_another_tool_gives_cannot_be_r
     assert masked(step) == [0, 1, 2]
 
 
-async def test_what_the_client_has_sent_is_looked_through_once(monkeypatch):
+async def test_what_the_client_has_sent_is_looked_through_once_and_in_a_thread(monkeypatch):
     looked = []
 
     def watched(dialect, raw):
+        assert threading.current_thread() is not threading.main_thread()
         looked.append(raw)
         return listing(dialect, raw)
 

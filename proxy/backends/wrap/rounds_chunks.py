@@ -62,10 +62,10 @@ async def shown(
         passed = b"".join(map(relay.feed, frames.feed(chunk)))
         if len(frames.rest) > _LARGEST:
             raise BrokenReply(f"the upstream sent an event of more than {_LARGEST:,} bytes")
-        if relay.failed:
-            raise UpstreamError("the upstream sent an error instead of going on with its reply")
         if passed:
             yield passed
+        if relay.failed:
+            raise UpstreamError("the upstream sent an error instead of going on with its reply")
         if relay.over:
             return
     if (hidden or relay.own) and not relay.whole:

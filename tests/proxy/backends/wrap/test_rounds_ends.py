@@ -116,6 +116,19 @@ async def test_a_round_that_ends_in_an_error_before_anything_is_shown(kind, flat
     assert len(inner.calls) == 3
 
 
+async def test_what_comes_with_an_error_that_is_made_good_is_not_lost():
+    """An event that nobody knows makes the response begin for the client, as the SDK wants it."""
+    kind, silent = "responses", Turn("", OWN.calls)
+    odd = b'event: response.odd\ndata: {"type":"response.odd"}\n\n'
+    first, last = rounds_of(kind, True, [silent, Turn("Alone.")])
+    tools, _ = wrapped(first, streamed([odd + ERRORS[kind]]), last)
+    heard = await read(await tools.send(asking(kind, stream=True)))
+    assert heard.startswith(b"event: response.created")
+    assert heard.count(b"response.odd") == 2
+    assert heard.count(b"response.created") == 2
+    assert b"Alone." in heard
+
+
 async def test_a_round_that_ends_in_an_error_later(kind):
     tools, inner = wrapped(
         streamed(frames(kind, OWN)), failing(kind, Turn("Never mind."), shown=True)
