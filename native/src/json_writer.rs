@@ -1,0 +1,176 @@
+//! The writer of the compact notation: the twin of `json_writer.py`.
+
+use crate::border::{counted, Counter};
+use crate::json_exact::{kinds, Document, Span, Stop, Value, LIST, OBJECT};
+use crate::json_hash::Map;
+use crate::json_words::word;
+
+const DEEPEST: usize = 32;
+const REPEATED: usize = 32;
+const LONGEST: usize = 16_384;
+const CLEAR: usize = 2;
+
+/// The texts of objects, with how often they were seen.
+pub type Objects = Map<Box<str>, usize>;
+
+pub struct Writer<'a> {
+    pub document: &'a Document<'a>,
+    pub objects: Objects,
+    count: Counter,
+}
+
+/// Characters.
+pub fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(document: &'a Document<'a>, count: Counter) -> Self {
+        Writer {
+            document,
+            objects: Map::default(),
+            count,
+        }
+    }
+
+    /// The compact form.
+    pub fn write(&mut self, value: Value<'a>) -> Result<String, Stop> {
+        let mut made = String::new();
+        self.value(value, DEEPEST, true, &mut made)?;
+        made.truncate(made.trim_end_matches('\n').len());
+        Ok(made)
+    }
+
+    /// The same on one line, at the end of a text.
+    pub fn inline(&mut self, value: Value<'a>, made: &mut String) -> Result<(), Stop> {
+        self.value(value, DEEPEST, false, made)
+    }
+
+    fn value(
+        &mut self,
+        value: Value<'a>,
+        room: usize,
+        tables: bool,
+        made: &mut String,
+    ) -> Result<(), Stop> {
+        match value {
+            Value::Text(text) => made.push_str(word(text)),
+            Value::Integer(text) | Value::Fraction(text) | Value::Truth(text) => {
+                made.push_str(text)
+            }
+            Value::Null => made.push_str("null"),
+            Value::Absent => made.push('-'),
+            Value::Object(span) => self.object(
+                span,
+                room.checked_sub(1).ok_or(Stop::Refused)?,
+                tables,
+                made,
+            )?,
+            Value::List(span) => self.array(
+                span,
+                room.checked_sub(1).ok_or(Stop::Refused)?,
+                tables,
+                made,
+            )?,
+        }
+        Ok(())
+    }
+
+    fn object(
+        &mut self,
+        span: Span,
+        room: usize,
+        tables: bool,
+        made: &mut String,
+    ) -> Result<(), Stop> {
+        let from = made.len();
+        let document = self.document;
+        made.push('{');
+        for (place, member) in document.members(span).iter().enumerate() {
+            if place > 0 {
+                made.push(' ');
+            }
+            made.push_str(document.names[member.name].word);
+            made.push(':');
+            self.value(member.value, room, tables, made)?;
+        }
+        made.push('}');
+        self.note(&made[from..]);
+        Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        if text.len() < REPEATED || text.len() > LONGEST * 4 || text.as_bytes().contains(&b'\n') {
+            return;
+        }
+        if (REPEATED..=LONGEST).contains(&length(text)) {
+            match self.objects.get_mut(text) {
+                Some(seen) => *seen += 1,
+                None => {
+                    self.objects.insert(text.into(), 1);
+                }
+            }
+        }
+    }
+
+    fn array(
+        &mut self,
+        span: Span,
+        room: usize,
+        tables: bool,
+        made: &mut String,
+    ) -> Result<(), Stop> {
+        let items = self.document.items(span);
+        let mut table = None;
+        if tables && items.len() > 1 && items[0].kind() & (OBJECT | LIST) != 0 {
+            table = self.table(items)?;
+        }
+        if let Some(table) = &table {
+            if self.names(items) >= CLEAR {
+                made.push_str(table);
+                return Ok(());
+            }
+        }
+        let from = made.len();
+        self.plain(items, room, tables, made)?;
+        if let Some(table) = table {
+            if counted(self.count, &table)? < counted(self.count, &made[from..])? {
+                made.truncate(from);
+                made.push_str(&table);
+            }
+        }
+        Ok(())
+    }
+
+    fn plain(
+        &mut self,
+        items: &[Value<'a>],
+        room: usize,
+        tables: bool,
+        made: &mut String,
+    ) -> Result<(), Stop> {
+        let nesting = kinds(items) & (OBJECT | LIST) != 0;
+        made.push('[');
+        for (place, item) in items.iter().enumerate() {
+            if place > 0 {
+                made.push(' ');
+            }
+            match item {
+                // It would be read as a member.
+                Value::Text(text) if nesting && text.contains(':') => made.push_str(text),
+                _ => self.value(*item, room, tables, made)?,
+            }
+        }
+        made.push(']');
+        Ok(())
+    }
+
+    /// How often a table of such items spares a name, at least.
+    fn names(&self, items: &[Value<'a>]) -> usize {
+        match items.first() {
+            Some(Value::Object(span)) => self.document.members(*span).len() * (items.len() - 1),
+            Some(Value::List(span)) => self.names(self.document.items(*span)),
+            _ => 0,
+        }
+    }
+}
