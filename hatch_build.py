@@ -18,6 +18,10 @@ _source = run_path(str(Path(__file__).parent / "policies/compress/native_source.
 LIBRARY: Path = _source["LIBRARY"]
 SOURCES: Path = _source["SOURCES"]
 _BUILT = {"darwin": "libpenstock_native.dylib", "win32": "penstock_native.dll"}
+_WITHOUT = (
+    "Penstock will compress in Python, several times slower at the first sight of a text. "
+    "To have it native, install Rust (cargo 1.63 or newer), then Penstock again."
+)
 
 
 class NativeCompressors(BuildHookInterface[Any]):
@@ -27,14 +31,16 @@ class NativeCompressors(BuildHookInterface[Any]):
         """See hatchling."""
         if self.target_name != "wheel":
             return
-        cargo = shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo/bin"))
+        homes = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{Path.home() / '.cargo/bin'}"
+        cargo = shutil.which("cargo", path=homes)
         if cargo is None:
-            self.app.display_warning(
-                "cargo (Rust) was not found: compression will do its work in Python, several "
-                "times slower. To have it native, install Rust and then Penstock again."
-            )
+            self.app.display_warning(f"cargo was not found. {_WITHOUT}")
             return
-        self._compile(cargo)
+        try:
+            self._compile(cargo)
+        except subprocess.CalledProcessError as error:
+            self.app.display_warning(f"{error.stderr}\ncargo failed. {_WITHOUT}")
+            return
         build_data["artifacts"].append(LIBRARY.relative_to(self.root).as_posix())
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -43,14 +49,11 @@ class NativeCompressors(BuildHookInterface[Any]):
     def _compile(self, cargo: str) -> None:
         target = Path(self.root) / "build/native"
         command = [cargo, "build", "--release", "--offline", "--quiet", "--target-dir", str(target)]
+        env = {**os.environ, "PENSTOCK_BUILD": _source["digest"]()}
         subprocess.run(  # noqa: S603 - cargo, on our own sources
-            command,
-            cwd=SOURCES,
-            check=True,
-            env={**os.environ, "PENSTOCK_BUILD": _source["digest"]()},
+            command, cwd=SOURCES, check=True, env=env, capture_output=True, text=True
         )
+        built = _BUILT.get(sys.platform, "libpenstock_native.so")
         fresh = LIBRARY.with_suffix(".new")  # a running server goes on with the one it has
-        shutil.copyfile(
-            target / "release" / _BUILT.get(sys.platform, "libpenstock_native.so"), fresh
-        )
+        shutil.copyfile(target / "release" / built, fresh)
         fresh.replace(LIBRARY)
