@@ -1,16 +1,15 @@
 //! JSON in fewer tokens, with an exact inverse: the twin of `json_compact.py`.
 
 use crate::border::{counted, run, Counter, Made, Text, Unfit};
-use crate::json_exact::{parse, Document, Stop, Value};
+use crate::json_document::{Document, Value};
+use crate::json_exact::{parse, Stop};
 use crate::json_expand::expand;
 use crate::json_legend::add;
 use crate::json_reader::read;
 use crate::json_spelling::{plain, Spelling};
 use crate::json_writer::{length, Writer};
 
-const LEFT_ALONE: usize = 8;
-
-/// See `json_compact.encode`.
+/// See `json_compact.encode`, which looks at the length.
 ///
 /// # Safety
 /// As of `run`; `count` may be called until this returns.
@@ -26,9 +25,6 @@ pub unsafe extern "C" fn penstock_json_encode(
 }
 
 fn encode(text: &str, limit: usize, count: Counter) -> Made {
-    if text.len() > LEFT_ALONE * limit && length(text) > LEFT_ALONE * limit {
-        return Ok(None);
-    }
     let parsed = match parse(text) {
         Ok(parsed) => parsed,
         Err(Stop::Refused) => return Ok(None),
@@ -60,7 +56,9 @@ fn compact<'a>(
     count: Counter,
 ) -> Result<Option<String>, Stop> {
     let mut writer = Writer::new(document, count);
-    let body = spelling.line().to_owned() + &writer.write(root)?;
+    let mut body = String::with_capacity(short.len());
+    body.push_str(spelling.line());
+    let body = writer.write(root, body)?;
     let compact = add(body.clone(), &writer.objects, count)?;
     let candidate = if restores(&compact, short)? {
         compact

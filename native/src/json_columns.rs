@@ -2,8 +2,7 @@
 //! twin of `json_columns.py`, row by row.
 
 use crate::json_exact::Stop;
-use crate::json_hash::Map;
-use crate::json_inline::{literal, name, rows_of, Made};
+use crate::json_inline::{cells, literal, name, rows_of, Made};
 use crate::json_words::ABSENT;
 
 /// The items of an array: objects, or arrays of items.
@@ -24,6 +23,7 @@ pub struct Nested {
     members: Vec<(Made, Column)>,
     slots: usize,
     constant: bool,
+    patterned: bool,
 }
 
 /// Strings that share a pattern.
@@ -57,7 +57,8 @@ impl Items {
     }
 
     /// Put the text of a row.
-    pub fn put(&self, row: &[&str], made: &mut Made) -> Result<(), Stop> {
+    pub fn put(&self, row: &str, made: &mut Made) -> Result<(), Stop> {
+        let row = cells(row, self.slots());
         if row.len() != self.slots() {
             return Err(Stop::Refused);
         }
@@ -70,7 +71,7 @@ impl Items {
             Items::Listed(item) => item,
         };
         made.push(b'[');
-        for (place, row) in rows_of(cells.take()?)?.iter().enumerate() {
+        for (place, row) in rows_of(cells.take()?)?.into_iter().enumerate() {
             if place > 0 {
                 made.push(b',');
             }
@@ -105,8 +106,9 @@ impl Column {
 
 impl Nested {
     pub fn new(members: Vec<(&str, Column)>) -> Result<Self, Stop> {
-        let names: Map<&str, ()> = members.iter().map(|(word, _)| (*word, ())).collect();
-        if names.len() < members.len() {
+        let mut names: Vec<&str> = members.iter().map(|(word, _)| *word).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(Stop::Refused);
         }
         let named = |(word, column): (&str, Column)| {
@@ -120,12 +122,15 @@ impl Nested {
             constant: members
                 .iter()
                 .all(|(_, column)| matches!(column, Column::Constant(_))),
+            patterned: members
+                .iter()
+                .any(|(_, column)| matches!(column, Column::Patterned(_))),
             members,
         })
     }
 
     fn take(&self, cells: &mut Cells, made: &mut Made) -> Result<(), Stop> {
-        let mut texts = Vec::with_capacity(self.members.len()); // where each stands; empty: nowhere
+        let mut texts = Vec::new(); // where each stands; empty: nowhere
         made.push(b'{');
         let begun = made.len();
         for (name, column) in &self.members {
@@ -149,6 +154,9 @@ impl Nested {
             };
             if !there {
                 made.truncate(before);
+            }
+            if !self.patterned {
+                continue;
             }
             texts.push(if there {
                 (from, made.len())
@@ -190,17 +198,21 @@ impl Patterned {
                 at += 1;
                 continue;
             }
-            found
-                .parts
-                .push(Part::Text(text.as_bytes()[begun..at].to_vec()));
+            found.text(&text[begun..at])?;
             found.refer(&text[at..end], earlier)?;
             begun = end;
             at = end;
         }
-        found
-            .parts
-            .push(Part::Text(text.as_bytes()[begun..].to_vec()));
+        found.text(&text[begun..])?;
         Ok(found)
+    }
+
+    fn text(&mut self, part: &str) -> Result<(), Stop> {
+        if part.starts_with('<') {
+            return Err(Stop::Refused);
+        }
+        self.parts.push(Part::Text(part.as_bytes().to_vec()));
+        Ok(())
     }
 
     fn refer(&mut self, part: &str, earlier: &[(&str, Column)]) -> Result<(), Stop> {
@@ -252,7 +264,7 @@ impl Patterned {
 /// Where a reference that begins here ends: `<name>`.
 fn reference_end(text: &str, at: usize) -> Option<usize> {
     let name = &text[at + 1..];
-    let size = name.find(|sign| matches!(sign, '<' | '>' | '*'))?;
+    let size = name.find(&['<', '>', '*'][..])?;
     if size > 0 && name.as_bytes()[size] == b'>' {
         Some(at + size + 2)
     } else {

@@ -1,7 +1,8 @@
 //! JSON text taken apart: the twin of `json_exact.py`.
 
 use crate::border::Unfit;
-use crate::json_hash::Map;
+use crate::json_document::{Document, Member, Name, Value};
+use crate::json_hash::{map, Map};
 use crate::json_spelling::{Signs, Spelling};
 use crate::json_words::{key, number_end};
 
@@ -22,85 +23,6 @@ impl From<Unfit> for Stop {
     }
 }
 
-#[derive(Clone, Copy)]
-pub struct Span {
-    at: usize,
-    size: u32,
-}
-
-/// Texts as they stand in the document, those of strings with their quotes.
-#[derive(Clone, Copy)]
-pub enum Value<'a> {
-    Text(&'a str),
-    Integer(&'a str),
-    Fraction(&'a str),
-    Truth(&'a str),
-    Null,
-    Object(Span),
-    List(Span),
-    /// What a row without the member has in a column.
-    Absent,
-}
-
-pub const TEXT: u8 = 1;
-pub const INTEGER: u8 = 2;
-pub const NULL: u8 = 16;
-pub const OBJECT: u8 = 32;
-pub const LIST: u8 = 64;
-pub const ABSENT: u8 = 128;
-
-impl Value<'_> {
-    /// A bit that tells its type.
-    pub fn kind(&self) -> u8 {
-        match self {
-            Value::Text(_) => TEXT,
-            Value::Integer(_) => INTEGER,
-            Value::Fraction(_) => 4,
-            Value::Truth(_) => 8,
-            Value::Null => NULL,
-            Value::Object(_) => OBJECT,
-            Value::List(_) => LIST,
-            Value::Absent => ABSENT,
-        }
-    }
-}
-
-/// The types of values, as bits.
-pub fn kinds(values: &[Value]) -> u8 {
-    values.iter().fold(0, |kinds, value| kinds | value.kind())
-}
-
-#[derive(Clone, Copy)]
-pub struct Member<'a> {
-    /// Its place in `Document::names`.
-    pub name: usize,
-    pub value: Value<'a>,
-}
-
-#[derive(Clone, Copy)]
-pub struct Name<'a> {
-    pub string: &'a str,
-    /// How it stands in the compact notation.
-    pub word: &'a str,
-}
-
-#[derive(Default)]
-pub struct Document<'a> {
-    pub names: Vec<Name<'a>>,
-    members: Vec<Member<'a>>,
-    items: Vec<Value<'a>>,
-}
-
-impl<'a> Document<'a> {
-    pub fn members(&self, of: Span) -> &[Member<'a>] {
-        &self.members[of.at..of.at + of.size as usize]
-    }
-
-    pub fn items(&self, of: Span) -> &[Value<'a>] {
-        &self.items[of.at..of.at + of.size as usize]
-    }
-}
-
 pub struct Parsed<'a> {
     pub document: Document<'a>,
     pub root: Value<'a>,
@@ -112,9 +34,6 @@ pub struct Parsed<'a> {
 
 /// A JSON text taken apart. Refused where it is none.
 pub fn parse(text: &str) -> Result<Parsed<'_>, Stop> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(Stop::Unfit);
-    }
     let mut parser = Parser {
         text,
         bytes: text.as_bytes(),
@@ -122,12 +41,14 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, Stop> {
         kept: 0,
         short: String::new(),
         signs: Signs::default(),
-        known: Map::default(),
+        known: map(16),
         seen: Vec::new(),
+        objects: 0,
         document: Document::default(),
         members: Vec::new(),
         items: Vec::new(),
     };
+    parser.document.reserve(text.len() / 32);
     parser.gap();
     let root = parser.value(DEEPEST)?;
     parser.gap();
@@ -156,7 +77,8 @@ struct Parser<'a> {
     short: String,
     signs: Signs,
     known: Map<&'a str, usize>, // names, by their string
-    seen: Vec<usize>,           // of each name: the object that had it last
+    seen: Vec<usize>,           // of each name: the object that had it last, by its number
+    objects: usize,
     document: Document<'a>,
     members: Vec<Member<'a>>, // of objects that are open
     items: Vec<Value<'a>>,
@@ -264,16 +186,12 @@ impl<'a> Parser<'a> {
             self.members.push(Member { name, value });
             more = self.more(b'}')?;
         }
-        let at = self.document.members.len();
-        for member in self.members.drain(from..) {
-            let before = std::mem::replace(&mut self.seen[member.name], at + 1);
-            self.signs.odd |= before == at + 1; // no other object with members begins there
-            self.document.members.push(member);
+        self.objects += 1;
+        for member in &self.members[from..] {
+            let last = std::mem::replace(&mut self.seen[member.name], self.objects);
+            self.signs.odd |= last == self.objects;
         }
-        Ok(Value::Object(Span {
-            at,
-            size: (self.document.members.len() - at) as u32,
-        }))
+        Ok(self.document.object(self.members.drain(from..)))
     }
 
     fn list(&mut self, room: usize) -> Result<Value<'a>, Stop> {
@@ -284,12 +202,7 @@ impl<'a> Parser<'a> {
             self.items.push(item);
             more = self.more(b']')?;
         }
-        let at = self.document.items.len();
-        self.document.items.extend(self.items.drain(from..));
-        Ok(Value::List(Span {
-            at,
-            size: (self.document.items.len() - at) as u32,
-        }))
+        Ok(self.document.list(self.items.drain(from..)))
     }
 
     fn name(&mut self, string: &'a str) -> usize {

@@ -2,7 +2,7 @@
 
 use crate::json_columns::{Column, Items, Nested, Patterned};
 use crate::json_exact::Stop;
-use crate::json_inline::{behind, cells, literal, Made};
+use crate::json_inline::{behind, literal, Made};
 use crate::json_words::{key_end, quoted_end, word_end};
 
 const DEEPEST: usize = 64;
@@ -21,7 +21,7 @@ pub fn table<'a>(
     }
     for place in 0..size {
         made.push(if place > 0 { b',' } else { b'[' });
-        items.put(&cells(lines.next().ok_or(Stop::Refused)?), made)?;
+        items.put(lines.next().ok_or(Stop::Refused)?, made)?;
     }
     made.push(b']');
     Ok(())

@@ -1,25 +1,34 @@
 //! A hash for maps that live as long as one text: fast, and seeded, so that nobody can choose
 //! texts that fall together.
 
-use std::collections::hash_map::RandomState;
-use std::collections::HashMap;
+use std::collections::hash_map::{HashMap, RandomState};
 use std::hash::{BuildHasher, Hasher};
 
 pub type Map<K, V> = HashMap<K, V, Seed>;
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Seed(u64, u64);
+
+thread_local! {
+    static SEED: Seed = {
+        let random = RandomState::new();
+        let one = |number: u64| {
+            let mut hasher = random.build_hasher();
+            hasher.write_u64(number);
+            hasher.finish()
+        };
+        Seed(one(0), one(1))
+    };
+}
+
+/// A map for so many.
+pub fn map<K, V>(size: usize) -> Map<K, V> {
+    HashMap::with_capacity_and_hasher(size, SEED.with(|seed| *seed))
+}
 
 pub struct Folded {
     state: u64,
     seed: u64,
-}
-
-impl Default for Seed {
-    fn default() -> Self {
-        let random = RandomState::new();
-        Seed(random.hash_one(0), random.hash_one(1))
-    }
 }
 
 impl BuildHasher for Seed {

@@ -105,7 +105,7 @@ fn array(text: &str, made: &mut Made) -> Result<(), Stop> {
         Vec::new()
     } else if !nests(inner) {
         inner.split(' ').collect()
-    } else if let Some(words) = spaced(inner, word_end) {
+    } else if let Some(words) = spaced(inner, word_end, 4) {
         words
     } else {
         return structure(text, made);
@@ -169,9 +169,13 @@ fn nests(text: &str) -> bool {
 }
 
 /// The parts that end so, if a space stands between each and the next and nothing else.
-fn spaced(text: &str, end: fn(&[u8], usize) -> Option<usize>) -> Option<Vec<&str>> {
+fn spaced(
+    text: &str,
+    end: impl Fn(&[u8], usize) -> Option<usize>,
+    size: usize,
+) -> Option<Vec<&str>> {
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(size);
     let mut at = 0;
     loop {
         let to = end(bytes, at)?;
@@ -184,27 +188,27 @@ fn spaced(text: &str, end: fn(&[u8], usize) -> Option<usize>) -> Option<Vec<&str
     }
 }
 
-/// The cells of a row.
-pub fn cells(row: &str) -> Vec<&str> {
-    spaced(row, value_end).unwrap_or_else(|| parted(row, b' '))
+/// The cells of a row, about so many.
+pub fn cells(row: &str, size: usize) -> Vec<&str> {
+    spaced(row, value_end, size).unwrap_or_else(|| parted(row, b' '))
 }
 
 /// The rows in a cell: `[1 a,2 b]`.
-pub fn rows_of(cell: &str) -> Result<Vec<Vec<&str>>, Stop> {
+pub fn rows_of(cell: &str) -> Result<Vec<&str>, Stop> {
     if cell == "[]" {
         return Ok(Vec::new());
     }
     let inner = cell
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'));
-    Ok(parted(inner.ok_or(Stop::Refused)?, b',')
-        .into_iter()
-        .map(cells)
-        .collect())
+    Ok(parted(inner.ok_or(Stop::Refused)?, b','))
 }
 
 /// The parts between signs that stand in no string or bracket.
 fn parted(text: &str, sign: u8) -> Vec<&str> {
+    if !nests(text) {
+        return text.split(char::from(sign)).collect();
+    }
     let mut parts = Vec::new();
     let (mut depth, mut begun, mut at) = (0, 0, 0);
     while let Some((here, end)) = next_sign(text.as_bytes(), at) {

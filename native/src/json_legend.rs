@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::border::{counted, Counter, Unfit};
 use crate::json_exact::Stop;
-use crate::json_find::{places, replaced};
+use crate::json_find::{find, places, replaced};
 use crate::json_recurring::recurring;
 use crate::json_words::quoted_end;
 use crate::json_writer::{length, Objects};
@@ -60,7 +60,7 @@ fn used(text: &str, mark: char) -> bool {
 
 /// The text without its strings of several lines, and those in order.
 fn covered(text: &str) -> Option<(String, Vec<String>)> {
-    text.find("\\n")?;
+    find(text, "\\n", 0)?;
     let bytes = text.as_bytes();
     let (mut made, mut strings) = (String::with_capacity(text.len()), Vec::new());
     let (mut kept, mut at) = (0, 0);
@@ -69,7 +69,7 @@ fn covered(text: &str) -> Option<(String, Vec<String>)> {
         at = from + 1;
         if let Some(end) = quoted_end(bytes, from) {
             at = end;
-            if text[from..end].contains("\\n") {
+            if find(&text[from..end], "\\n", 0).is_some() {
                 made.push_str(&text[kept..from]);
                 made.push_str(COVERED);
                 strings.push(text[from..end].to_owned());

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json_exact::{Document, Member, Value};
+use crate::json_document::{Document, Member, Value};
 use crate::json_words::unquoted;
 
 const FILLED: f64 = 0.6;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::border::Unfit;
 use crate::json_affixes::affixes;
-use crate::json_exact::Name;
+use crate::json_document::Name;
 use crate::json_find::find;
 use crate::json_words::escapes;
 use crate::json_writer::length;

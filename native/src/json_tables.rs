@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::border::Unfit;
-use crate::json_exact::{kinds, Stop, Value, ABSENT, INTEGER, LIST, NULL, OBJECT, TEXT};
+use crate::json_document::{kinds, Name, Value, ABSENT, INTEGER, LIST, NULL, OBJECT, TEXT};
+use crate::json_exact::Stop;
 use crate::json_names::names;
 use crate::json_patterns::{pattern, remember, shared, Earlier};
 use crate::json_words::{self, escapes, piece, unquoted, word};
@@ -45,13 +46,14 @@ impl<'a> Writer<'a> {
             Some(names) => names,
             None => return Ok(None),
         };
-        let mut values = vec![Vec::with_capacity(rows.len()); names.len()];
-        for row in rows {
+        let mut values = vec![Value::Absent; rows.len() * names.len()]; // column by column
+        for (place, row) in rows.iter().enumerate() {
             if let Value::Object(span) = row {
                 let mut own = document.members(*span).iter().peekable();
-                for (column, name) in values.iter_mut().zip(&names) {
-                    let member = own.next_if(|member| member.name == *name);
-                    column.push(member.map_or(Value::Absent, |member| member.value));
+                for (column, name) in names.iter().enumerate() {
+                    if let Some(member) = own.next_if(|member| member.name == *name) {
+                        values[column * rows.len() + place] = member.value;
+                    }
                 }
             }
         }
@@ -60,7 +62,7 @@ impl<'a> Writer<'a> {
             columns: Vec::new(),
         };
         let mut earlier = Earlier::default();
-        for (name, column) in names.iter().zip(&values) {
+        for (name, column) in names.iter().zip(values.chunks(rows.len())) {
             if shape.head.len() > 1 {
                 shape.head.push(' ');
             }
@@ -178,7 +180,7 @@ impl<'a> Shape<'a> {
     fn strings(
         &mut self,
         strings: Vec<&'a str>,
-        name: crate::json_exact::Name<'a>,
+        name: Name<'a>,
         earlier: &mut Earlier<'a>,
     ) -> Result<(), Unfit> {
         let first = strings[0];

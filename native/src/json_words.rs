@@ -42,14 +42,18 @@ fn unseen(rest: &[u8]) -> bool {
 }
 
 fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
-    while let Some(&byte) = bytes.get(at) {
-        let found = CLASSES[usize::from(byte)];
-        if found & class == 0 && (found & DOUBT == 0 || unseen(&bytes[at..])) {
-            break;
+    loop {
+        let rest = &bytes[at..];
+        let of_it = rest
+            .iter()
+            .take_while(|byte| CLASSES[usize::from(**byte)] & class != 0);
+        let rest = &rest[of_it.count()..];
+        at = bytes.len() - rest.len();
+        match rest.first() {
+            Some(byte) if CLASSES[usize::from(*byte)] == DOUBT && !unseen(rest) => at += 1,
+            _ => return at,
         }
-        at += 1;
     }
-    at
 }
 
 /// Where a bare word that begins here ends; here, where none does.

@@ -1,8 +1,9 @@
 //! The writer of the compact notation: the twin of `json_writer.py`.
 
 use crate::border::{counted, Counter};
-use crate::json_exact::{kinds, Document, Span, Stop, Value, LIST, OBJECT};
-use crate::json_hash::Map;
+use crate::json_document::{kinds, Document, Span, Value, LIST, OBJECT};
+use crate::json_exact::Stop;
+use crate::json_hash::{map, Map};
 use crate::json_words::word;
 
 const DEEPEST: usize = 32;
@@ -28,14 +29,13 @@ impl<'a> Writer<'a> {
     pub fn new(document: &'a Document<'a>, count: Counter) -> Self {
         Writer {
             document,
-            objects: Map::default(),
+            objects: map(8),
             count,
         }
     }
 
-    /// The compact form.
-    pub fn write(&mut self, value: Value<'a>) -> Result<String, Stop> {
-        let mut made = String::new();
+    /// The compact form, behind what is made already.
+    pub fn write(&mut self, value: Value<'a>, mut made: String) -> Result<String, Stop> {
         self.value(value, DEEPEST, true, &mut made)?;
         made.truncate(made.trim_end_matches('\n').len());
         Ok(made)
@@ -103,7 +103,8 @@ impl<'a> Writer<'a> {
         if text.len() < REPEATED || text.len() > LONGEST * 4 || text.as_bytes().contains(&b'\n') {
             return;
         }
-        if (REPEATED..=LONGEST).contains(&length(text)) {
+        let clear = (REPEATED * 4..=LONGEST).contains(&text.len());
+        if clear || (REPEATED..=LONGEST).contains(&length(text)) {
             match self.objects.get_mut(text) {
                 Some(seen) => *seen += 1,
                 None => {

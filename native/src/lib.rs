@@ -8,6 +8,7 @@ mod border;
 mod json;
 mod json_affixes;
 mod json_columns;
+mod json_document;
 mod json_exact;
 mod json_expand;
 mod json_find;
