@@ -73,6 +73,39 @@ def test_odd_signs_in_every_place(odd):
         assert odd not in "é日本\u2028😀\x7f\0"  # letters and signs that it knows
 
 
+def test_every_sign_that_may_show_as_nothing():
+    signs = [chr(code) for code in [*range(0x3100), 0xFEFF, 0xFF00, 0x1F600]]
+    assert same(json.dumps(signs, ensure_ascii=False)) is not None
+    assert same(json.dumps(dict.fromkeys(signs, 1), ensure_ascii=False)) is not None
+
+
+@pytest.mark.parametrize(
+    "strings",
+    [
+        ["ab-cd-efg", "ab-xy-zzz", "ab-cd-efg"],
+        ["ann", "ben1", "cyd21", "danb1"],
+        ["ann1", "ben21", "cydb1", "dan1"],
+    ],
+)
+def test_references_that_fit_only_some_rows(strings):
+    rows = [
+        {"a": f"ann{n}" if n % 2 else "ab", "b": text, "c": text[:3], "d": f"{text[:3]}-{n}",
+         "e": text, "f": f"/{text}/{text[:3]}"}
+        for n, text in enumerate(strings)
+    ]  # fmt: skip
+    same(json.dumps(rows))
+    same(json.dumps([{"a": text[:3], "b": text} for text in strings]))
+    longer = [{"w": "words" if n != 1 else "other", "x": "word" if n != 1 else "oth", "y": "wor"
+               if n != 1 else "ot", "z": text, "all": f"words of {text}"}
+              for n, text in enumerate(strings)]  # fmt: skip
+    same(json.dumps(longer))
+
+
+def test_what_recurs_very_often_counts_no_more():
+    texts = ["a" * 12] * 70 + ["b" * 20] * 40
+    assert same(json.dumps(texts)).startswith("$2=aaaaaaaaaaaa\n$1=bbb")
+
+
 def test_columns_that_refer_to_earlier_ones_and_rows_that_lack_some():
     people = ["ann", "ben", "cyd", "dan"]
     rows = [
