@@ -7,8 +7,8 @@ use crate::json_document::{kinds, Name, Value, ABSENT, INTEGER, LIST, NULL, OBJE
 use crate::json_exact::Stop;
 use crate::json_names::names;
 use crate::json_patterns::{pattern, remember, shared, Earlier};
-use crate::json_words::{self, escapes, piece, unquoted, word};
-use crate::json_writer::Writer;
+use crate::json_words::{escapes, piece, unquoted, word};
+use crate::json_writer::{leaf, Writer};
 
 /// What stands at the top, and each column's words.
 pub struct Shape<'a> {
@@ -116,38 +116,26 @@ impl<'a> Writer<'a> {
         shape: &mut Shape<'a>,
     ) -> Result<(), Stop> {
         let kinds = kinds(values);
-        let mut cells: Vec<Cow<str>> = Vec::with_capacity(values.len());
         if kinds == TEXT {
             return Ok(shape.strings(strings(values), self.document.names[name], earlier)?);
         }
-        if kinds == INTEGER {
-            cells.extend(values.iter().map(|value| match value {
-                Value::Integer(text) => Cow::Borrowed(*text),
-                _ => Cow::Borrowed(""),
-            }));
-            remember(earlier, self.document.names[name], || cells.clone());
-        } else if let Some(found) = self.alike(values)? {
+        if let Some(found) = self.alike(values)? {
             shape.head.push_str(&found.head);
             shape.columns.extend(found.columns);
             return Ok(());
-        } else if kinds == TEXT | NULL && shape.some_strings(values)? {
+        }
+        if kinds == TEXT | NULL && shape.some_strings(values)? {
             return Ok(());
-        } else {
-            for value in values {
-                cells.push(match value {
-                    Value::Text(text) => Cow::Borrowed(word(text)),
-                    Value::Integer(text) | Value::Fraction(text) | Value::Truth(text) => {
-                        Cow::Borrowed(*text)
-                    }
-                    Value::Null => Cow::Borrowed("null"),
-                    Value::Absent => Cow::Borrowed(json_words::ABSENT),
-                    Value::Object(_) | Value::List(_) => {
-                        let mut cell = String::new();
-                        self.inline(*value, &mut cell)?;
-                        Cow::Owned(cell)
-                    }
-                });
-            }
+        }
+        let mut cells: Vec<Cow<str>> = Vec::with_capacity(values.len());
+        for value in values {
+            cells.push(match leaf(*value) {
+                Some(word) => Cow::Borrowed(word),
+                None => Cow::Owned(self.inline(*value)?),
+            });
+        }
+        if kinds == INTEGER {
+            remember(earlier, self.document.names[name], || cells.clone());
         }
         if kinds & ABSENT == 0 && cells.iter().all(|cell| *cell == cells[0]) {
             shape.head.push('=');

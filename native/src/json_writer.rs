@@ -4,7 +4,7 @@ use crate::border::{counted, Counter};
 use crate::json_document::{kinds, Document, Span, Value, LIST, OBJECT};
 use crate::json_exact::Stop;
 use crate::json_hash::{map, Map};
-use crate::json_words::word;
+use crate::json_words::{word, ABSENT};
 
 const DEEPEST: usize = 32;
 const REPEATED: usize = 32;
@@ -18,6 +18,33 @@ pub struct Writer<'a> {
     pub document: &'a Document<'a>,
     pub objects: Objects,
     count: Counter,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Level {
+    /// How many levels may follow.
+    room: usize,
+    /// Whether lines may be ended.
+    tables: bool,
+}
+
+impl Level {
+    fn inner(self) -> Result<Level, Stop> {
+        let room = self.room.checked_sub(1).ok_or(Stop::Refused)?;
+        Ok(Level { room, ..self })
+    }
+}
+
+/// The word of what is no object or array.
+pub fn leaf<'a>(value: Value<'a>) -> Option<&'a str> {
+    match value {
+        Value::Text(text) => Some(word(text)),
+        Value::Integer(text) | Value::Fraction(text) | Value::Truth(text) => Some(text),
+        Value::Null => Some("null"),
+        Value::Absent => Some(ABSENT),
+        Value::Object(_) | Value::List(_) => None,
+    }
 }
 
 /// Characters.
@@ -36,53 +63,42 @@ impl<'a> Writer<'a> {
 
     /// The compact form, behind what is made already.
     pub fn write(&mut self, value: Value<'a>, mut made: String) -> Result<String, Stop> {
-        self.value(value, DEEPEST, true, &mut made)?;
+        self.value(
+            value,
+            Level {
+                room: DEEPEST,
+                tables: true,
+            },
+            &mut made,
+        )?;
         made.truncate(made.trim_end_matches('\n').len());
         Ok(made)
     }
 
-    /// The same on one line, at the end of a text.
-    pub fn inline(&mut self, value: Value<'a>, made: &mut String) -> Result<(), Stop> {
-        self.value(value, DEEPEST, false, made)
+    /// The same on one line.
+    pub fn inline(&mut self, value: Value<'a>) -> Result<String, Stop> {
+        let mut made = String::new();
+        self.value(
+            value,
+            Level {
+                room: DEEPEST,
+                tables: false,
+            },
+            &mut made,
+        )?;
+        Ok(made)
     }
 
-    fn value(
-        &mut self,
-        value: Value<'a>,
-        room: usize,
-        tables: bool,
-        made: &mut String,
-    ) -> Result<(), Stop> {
+    fn value(&mut self, value: Value<'a>, level: Level, made: &mut String) -> Result<(), Stop> {
         match value {
-            Value::Text(text) => made.push_str(word(text)),
-            Value::Integer(text) | Value::Fraction(text) | Value::Truth(text) => {
-                made.push_str(text)
-            }
-            Value::Null => made.push_str("null"),
-            Value::Absent => made.push('-'),
-            Value::Object(span) => self.object(
-                span,
-                room.checked_sub(1).ok_or(Stop::Refused)?,
-                tables,
-                made,
-            )?,
-            Value::List(span) => self.array(
-                span,
-                room.checked_sub(1).ok_or(Stop::Refused)?,
-                tables,
-                made,
-            )?,
+            Value::Object(span) => self.object(span, level.inner()?, made)?,
+            Value::List(span) => self.array(span, level.inner()?, made)?,
+            _ => made.push_str(leaf(value).unwrap_or_default()),
         }
         Ok(())
     }
 
-    fn object(
-        &mut self,
-        span: Span,
-        room: usize,
-        tables: bool,
-        made: &mut String,
-    ) -> Result<(), Stop> {
+    fn object(&mut self, span: Span, level: Level, made: &mut String) -> Result<(), Stop> {
         let from = made.len();
         let document = self.document;
         made.push('{');
@@ -92,7 +108,7 @@ impl<'a> Writer<'a> {
             }
             made.push_str(document.names[member.name].word);
             made.push(':');
-            self.value(member.value, room, tables, made)?;
+            self.value(member.value, level, made)?;
         }
         made.push('}');
         self.note(&made[from..]);
@@ -114,16 +130,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn array(
-        &mut self,
-        span: Span,
-        room: usize,
-        tables: bool,
-        made: &mut String,
-    ) -> Result<(), Stop> {
+    fn array(&mut self, span: Span, level: Level, made: &mut String) -> Result<(), Stop> {
         let items = self.document.items(span);
         let mut table = None;
-        if tables && items.len() > 1 && items[0].kind() & (OBJECT | LIST) != 0 {
+        if level.tables && items.len() > 1 && items[0].kind() & (OBJECT | LIST) != 0 {
             table = self.table(items)?;
         }
         if let Some(table) = &table {
@@ -133,7 +143,7 @@ impl<'a> Writer<'a> {
             }
         }
         let from = made.len();
-        self.plain(items, room, tables, made)?;
+        self.plain(items, level, made)?;
         if let Some(table) = table {
             if counted(self.count, &table)? < counted(self.count, &made[from..])? {
                 made.truncate(from);
@@ -143,13 +153,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn plain(
-        &mut self,
-        items: &[Value<'a>],
-        room: usize,
-        tables: bool,
-        made: &mut String,
-    ) -> Result<(), Stop> {
+    fn plain(&mut self, items: &[Value<'a>], level: Level, made: &mut String) -> Result<(), Stop> {
         let nesting = kinds(items) & (OBJECT | LIST) != 0;
         made.push('[');
         for (place, item) in items.iter().enumerate() {
@@ -159,7 +163,7 @@ impl<'a> Writer<'a> {
             match item {
                 // It would be read as a member.
                 Value::Text(text) if nesting && text.contains(':') => made.push_str(text),
-                _ => self.value(*item, room, tables, made)?,
+                _ => self.value(*item, level, made)?,
             }
         }
         made.push(']');
