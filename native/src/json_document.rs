@@ -62,7 +62,6 @@ pub struct Name<'a> {
     pub word: &'a str,
 }
 
-#[derive(Default)]
 pub struct Document<'a> {
     pub names: Vec<Name<'a>>,
     members: Vec<Member<'a>>,
@@ -70,9 +69,13 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Make room for so many members.
-    pub fn reserve(&mut self, size: usize) {
-        self.members.reserve(size);
+    /// For about so many members.
+    pub fn new(size: usize) -> Self {
+        Document {
+            names: Vec::with_capacity(16),
+            members: Vec::with_capacity(size),
+            items: Vec::with_capacity(size / 4),
+        }
     }
 
     pub fn object(&mut self, members: impl Iterator<Item = Member<'a>>) -> Value<'a> {

@@ -42,13 +42,12 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, Stop> {
         short: String::new(),
         signs: Signs::default(),
         known: map(16),
-        seen: Vec::new(),
+        seen: Vec::with_capacity(16),
         objects: 0,
-        document: Document::default(),
-        members: Vec::new(),
-        items: Vec::new(),
+        document: Document::new(text.len() / 32),
+        members: Vec::with_capacity(16),
+        items: Vec::with_capacity(16),
     };
-    parser.document.reserve(text.len() / 32);
     parser.gap();
     let root = parser.value(DEEPEST)?;
     parser.gap();
@@ -96,6 +95,9 @@ impl<'a> Parser<'a> {
             self.at += 1;
         }
         if self.at > from {
+            if self.kept == 0 {
+                self.short.reserve(self.text.len());
+            }
             self.short.push_str(&self.text[self.kept..from]);
             self.kept = self.at;
         }
