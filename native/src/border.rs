@@ -52,7 +52,12 @@ pub unsafe fn run(
     match made {
         Ok(Ok(Some(text))) => {
             let bytes = Box::leak(text.into_bytes().into_boxed_slice());
-            unsafe { out.write(Text { start: bytes.as_mut_ptr(), size: bytes.len() }) };
+            unsafe {
+                out.write(Text {
+                    start: bytes.as_mut_ptr(),
+                    size: bytes.len(),
+                })
+            };
             MADE
         }
         Ok(Ok(None)) => STAYS,

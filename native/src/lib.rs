@@ -6,6 +6,24 @@
 
 mod border;
 mod json;
+mod json_affixes;
+mod json_columns;
+mod json_document;
+mod json_exact;
+mod json_expand;
+mod json_find;
+mod json_grid;
+mod json_hash;
+mod json_inline;
+mod json_legend;
+mod json_names;
+mod json_patterns;
+mod json_reader;
+mod json_recurring;
+mod json_spelling;
+mod json_tables;
+mod json_words;
+mod json_writer;
 mod log_blocks;
 mod log_codec;
 mod log_entries;

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from policies.compress import json_legend
+from policies.compress import json_legend, native
 from policies.compress.json_exact import Exact, Spelling, exact, minified
 from policies.compress.json_reader import read
 from policies.compress.json_writer import TooDeep, Writer
@@ -35,14 +35,10 @@ def encode(text: str, count: Callable[[str], int], limit: int = _LIMIT) -> str |
         return None
     if len(text) > _LEFT_ALONE * limit:
         return None
-    found = exact(text) if len(text) <= limit else None
-    short = found.text if found else minified(text)
-    if short is not None and len(short) <= limit < len(text):
-        found = exact(short)
-    compact = found and _compact(found, count)
-    if compact:
-        return compact
-    return short if short is not None and len(short) < len(text) else None
+    try:
+        return native.json_encode(text, count, limit)
+    except native.Unfit:
+        return _encoded(text, count, limit)
 
 
 def decode(encoded: str) -> str:
@@ -62,6 +58,18 @@ def _restored(encoded: str) -> str:
         if text.startswith(line):
             return spelling.apply(read(text[len(line) :]))
     return read(text)
+
+
+def _encoded(text: str, count: Callable[[str], int], limit: int) -> str | None:
+    """What `encode` makes of JSON, in Python: what the native one must give, byte for byte."""
+    found = exact(text) if len(text) <= limit else None
+    short = found.text if found else minified(text)
+    if short is not None and len(short) <= limit < len(text):
+        found = exact(short)
+    compact = found and _compact(found, count)
+    if compact:
+        return compact
+    return short if short is not None and len(short) < len(text) else None
 
 
 def _compact(found: Exact, count: Callable[[str], int]) -> str | None:

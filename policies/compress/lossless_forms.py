@@ -24,19 +24,19 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     """
     counts: dict[str, int] = {}
 
-    def once(whole: str) -> int:  # worth it for whole texts only
+    def once(whole: str) -> int:
         if whole not in counts:
             counts[whole] = count(whole)
         return counts[whole]
 
     def make() -> Short | None:
-        short = _shorter(text, count, once, pasted=pasted)
+        short = _shorter(text, once, pasted=pasted)
         return None if short is None else Short(short)
 
     return shortened(text, once, rules, make)
 
 
-def _shorter(text: str, count: Count, once: Count, *, pasted: bool) -> str | None:
+def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
     """JSON as `json_compact` writes it, all else as `text_choice` does."""
     compact = json_compact.encode(text, count, _NOTED)
     if compact is not None:
@@ -45,7 +45,7 @@ def _shorter(text: str, count: Count, once: Count, *, pasted: bool) -> str | Non
         return None
     if pasted and not _is_log(text):
         return None
-    return checked(text, once)
+    return checked(text, count)
 
 
 def _is_log(text: str) -> bool:

@@ -50,7 +50,7 @@ built = _library is not None
 
 
 def _operation(name: str, *kinds: type) -> Callable[..., int]:
-    """The function of that name; one that leaves all to Python where there is none."""
+    """The function of that name; where there is no library, one that is not called."""
     if _library is None:
         return lambda *_: _UNFIT
     function: Callable[..., int] = getattr(_library, name)
@@ -61,6 +61,8 @@ def _operation(name: str, *kinds: type) -> Callable[..., int]:
 
 def _made(operation: Callable[..., int], text: str, *rest: object) -> str | None:
     """What an operation makes of a text; None where the text stays. Raises `Unfit`."""
+    if _library is None:
+        raise Unfit
     try:
         given = text.encode()
     except UnicodeEncodeError as error:
@@ -74,7 +76,7 @@ def _made(operation: Callable[..., int], text: str, *rest: object) -> str | None
     try:
         return string_at(found.start, found.size).decode()
     finally:
-        _library.penstock_free(found.start, found.size)  # type: ignore[union-attr]
+        _library.penstock_free(found.start, found.size)
 
 
 def _counter(count: Count) -> object:

@@ -4,11 +4,14 @@ import json
 import re
 import string
 from collections import Counter
+from zlib import crc32
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from policies.compress.json_compact import decode, encode
+from policies.compress import native
+from policies.compress.json_compact import _encoded, decode, encode
 from policies.compress.json_exact import exact, minified
 from policies.compress.json_legend import add, expand
 from policies.compress.json_reader import read
@@ -68,6 +71,20 @@ def records(draw, values):
 
 def arrays(values):
     return st.lists(values, max_size=5).map(lambda items: "[" + ",".join(items) + "]")
+
+
+@st.composite
+def related(draw):
+    """An array of objects whose strings share beginnings, ends and one another's values."""
+    head, middle, tail = draw(st.lists(texts, min_size=3, max_size=3))
+    pieces = draw(st.lists(texts, min_size=2, max_size=6))
+    long = draw(st.booleans()) * "https://api.example/words of them/"
+    rows = [
+        {"a": piece, "b": n * 77, "c": f"{head}{piece}{tail}", "d": f"{head}{n * 77}{middle}{n}",
+         "e": f"{long}{head}{piece}{middle}", "f": draw(st.sampled_from([None, long + piece]))}
+        for n, piece in enumerate(pieces)
+    ]  # fmt: skip
+    return json.dumps(rows, ensure_ascii=draw(st.booleans()))
 
 
 scalars = st.one_of(strings(), st.sampled_from([*NUMBERS, "true", "false", "null"]))
@@ -134,6 +151,35 @@ def replaced(text):
     while found := re.match(r"([$^%][1-9a-z])=([^\n]+)\n", text):
         text = text[found.end() :].replace(*found.groups())
     return text
+
+
+@pytest.mark.skipif(not native.built, reason="built without Rust")
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(documents, related(), arrays(related()), records(records(scalars))),
+    st.sampled_from([len, lambda text: crc32(text.encode()), lambda text: len(text.split())]),
+    st.sampled_from([1 << 20, 60]),
+    st.data(),
+)
+def test_native_and_python_make_the_same(document, count, limit, data):
+    cut = data.draw(st.integers(0, len(document)))
+    put = data.draw(
+        st.sampled_from(["", " ", "\n", ",", '"', "\\", "\\u00e9", "/", "0", "\x1f", "]"])
+    )
+    spaced_out = document.replace(",", " ,\n") if data.draw(st.booleans()) else document
+    slashed = document.replace("/", "\\/")
+    for text in (
+        document,
+        spaced_out,
+        slashed,
+        document[:cut] + put,
+        document[:cut] + put + document[cut:],
+    ):
+        try:
+            made = native.json_encode(text, count, limit)
+        except native.Unfit:
+            continue
+        assert made == _encoded(text, count, limit)
 
 
 @settings(max_examples=100, deadline=None)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.compress import native
 from policies.compress.json_compact import decode, encode
 from policies.compress.json_exact import minified
 from proxy.vocabulary import Vocabulary
@@ -39,6 +40,10 @@ def tool_results():
 
 def compact(documents):
     return [json.dumps(doc, separators=(",", ":"), ensure_ascii=False) for doc in documents]
+
+
+def unfit(*_):
+    raise native.Unfit
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the data is not here")
@@ -144,6 +149,7 @@ def test_deep_documents_only_lose_their_white_space():
 
 def test_what_does_not_read_back_is_not_used(monkeypatch):
     text = '[{"a": 1, "b": 2}, {"a": 3, "b": 4}]'
+    monkeypatch.setattr(native, "json_encode", unfit)
     assert encode(text, len) == "[2]{a b}\n1 2\n3 4"
     monkeypatch.setattr("policies.compress.json_compact.read", lambda _: "[]")
     assert encode(text, len) == '[{"a":1,"b":2},{"a":3,"b":4}]'
