@@ -136,10 +136,15 @@ fn promising(text: &str) -> Result<bool, Unfit> {
 }
 
 fn rewrite(body: &str, out: &mut String) -> Result<(), Unfit> {
-    let (marked, stamps) = take(body);
+    let whole: Vec<&str> = body.split('\n').collect();
+    let taken = take(body, &whole);
+    let (marked, stamps) = match &taken {
+        Some((marked, stamps)) => (marked.split('\n').collect(), stamps.clone()),
+        None => (whole.clone(), vec![""; whole.len()]),
+    };
     let lines = Lines {
-        whole: body.split('\n').collect(),
-        marked: marked.split('\n').collect(),
+        whole,
+        marked,
         stamps,
     };
     let mut log = Entries::of(&lines);

@@ -8,8 +8,8 @@ pub const GAP: char = '\0';
 
 const FEWEST: usize = 3; // lines of one form that make a template
 
-/// Whether signs of ASCII are of pieces.
-const OF_PIECES: [bool; 128] = of_pieces();
+/// Whether bytes are signs of ASCII that are of pieces.
+static OF_PIECES: [bool; 256] = of_pieces();
 
 /// The words of lines, each word and each shape of words by its number.
 pub struct Words<'a> {
@@ -64,8 +64,7 @@ impl<'a> Words<'a> {
         let mut index = Index::new();
         let mut shape = String::new();
         for (number, word) in self.texts.iter().enumerate() {
-            shaped(word, &mut shape);
-            if !shape.contains(GAP) {
+            if !shaped(word, &mut shape) {
                 self.shapes.push(number as u32);
                 continue;
             }
@@ -128,48 +127,47 @@ pub fn groups(words: &Words<'_>) -> Vec<Group> {
         (3.max(size / 200), 8.max(size / 10)),
         (6.max(size / 20), 8.max(size / 4)),
     ] {
-        let shapes = words.constant(word, number);
-        let found = alike(words, &shapes, &rest);
-        rest.clear();
-        for group in found {
-            let worth = group.lines.len() >= FEWEST
-                && group
-                    .form
-                    .iter()
-                    .any(|shape| !is_blank(words.shape_text(*shape)));
-            if worth {
-                done.push(group);
-            } else {
-                rest.extend(group.lines);
-            }
-        }
-        rest.sort_unstable();
+        rest = grouped(words, &words.constant(word, number), &rest, &mut done);
     }
     done
 }
 
-/// The lines by the shapes of their words.
-fn alike(words: &Words<'_>, shapes: &[u32], lines: &[u32]) -> Vec<Group> {
+/// Group the lines by the shapes of their words; those that no group of some has are left over.
+fn grouped(words: &Words<'_>, shapes: &[u32], lines: &[u32], done: &mut Vec<Group>) -> Vec<u32> {
+    let shapes_of = |line: u32| words.line(line).iter().map(|word| shapes[*word as usize]);
     let mut index = Index::new();
-    let mut found: Vec<Group> = Vec::new();
+    let mut forms: Vec<Vec<u32>> = Vec::new();
     let mut form = Vec::new();
     for line in lines {
         form.clear();
-        form.extend(words.line(*line).iter().map(|word| shapes[*word as usize]));
-        let number = index.number(index.numbers(&form), |known| found[known].form == form);
-        if number == found.len() {
-            found.push(Group {
-                form: form.clone(),
-                lines: Vec::new(),
-            });
+        form.extend(shapes_of(*line));
+        let first = |known: usize| shapes_of(forms[known][0]);
+        let number = index.number(index.numbers(&form), |known| {
+            first(known).eq(form.iter().copied())
+        });
+        match forms.get_mut(number) {
+            Some(lines) => lines.push(*line),
+            None => forms.push(vec![*line]),
         }
-        found[number].lines.push(*line);
     }
-    found
+    let mut left = Vec::new();
+    for lines in forms {
+        let says = |shape| !is_blank(words.shape_text(shape));
+        if lines.len() >= FEWEST && shapes_of(lines[0]).any(says) {
+            done.push(Group {
+                form: shapes_of(lines[0]).collect(),
+                lines,
+            });
+        } else {
+            left.extend(lines);
+        }
+    }
+    left.sort_unstable();
+    left
 }
 
-/// The word with `GAP` for each of its pieces.
-fn shaped(word: &str, shape: &mut String) {
+/// Write the word with `GAP` for each of its pieces, and say whether there are any.
+fn shaped(word: &str, shape: &mut String) -> bool {
     shape.clear();
     let mut at = 0;
     while let Some((start, end)) = piece(word, at) {
@@ -178,6 +176,7 @@ fn shaped(word: &str, shape: &mut String) {
         at = end;
     }
     shape.push_str(&word[at..]);
+    at > 0
 }
 
 /// Where the next piece of a word starts and ends:
@@ -205,24 +204,20 @@ pub fn piece(word: &str, at: usize) -> Option<(usize, usize)> {
 fn run(word: &str, start: usize) -> usize {
     let bytes = word.as_bytes();
     let mut at = start;
-    while at < bytes.len() {
-        if bytes[at].is_ascii() {
-            if !OF_PIECES[bytes[at] as usize] {
-                break;
-            }
-            at += 1;
-            continue;
-        }
-        match word[at..].chars().next() {
-            Some(sign) if is_alnum(sign) => at += sign.len_utf8(),
-            _ => break,
+    loop {
+        let others = bytes[at..]
+            .iter()
+            .position(|byte| !OF_PIECES[usize::from(*byte)]);
+        at = others.map_or(bytes.len(), |size| at + size);
+        match bytes.get(at).and_then(|_| word[at..].chars().next()) {
+            Some(sign) if !sign.is_ascii() && is_alnum(sign) => at += sign.len_utf8(),
+            _ => return at,
         }
     }
-    at
 }
 
-const fn of_pieces() -> [bool; 128] {
-    let mut found = [false; 128];
+const fn of_pieces() -> [bool; 256] {
+    let mut found = [false; 256];
     let mut byte = 0;
     while byte < 128 {
         let sign = byte as u8;

@@ -1,7 +1,5 @@
 //! Time stamps of log lines: the twin of `policies/compress/log_stamps.py`.
 
-use std::borrow::Cow;
-
 /// Where a line's time stood.
 pub const MARK: char = '\u{1}';
 
@@ -13,15 +11,13 @@ const MONTHS: [&[u8]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
-/// The text with `MARK` for the stamp of each line that has one, and a stamp a line, "" for none.
-pub fn take(text: &str) -> (Cow<'_, str>, Vec<&str>) {
-    let (form, near) = match chosen(text) {
-        Some(found) => found,
-        None => return (Cow::Borrowed(text), vec![""; text.split('\n').count()]),
-    };
+/// The lines of the text, with `MARK` for the stamp of each that has one, and a stamp a line, ""
+/// for none; nothing where `take` in Python takes none.
+pub fn take<'a>(text: &str, lines: &[&'a str]) -> Option<(String, Vec<&'a str>)> {
+    let (form, near) = chosen(text)?;
     let mut marked = String::with_capacity(text.len());
-    let mut stamps = Vec::new();
-    for (number, line) in text.split('\n').enumerate() {
+    let mut stamps = Vec::with_capacity(lines.len());
+    for (number, line) in lines.iter().enumerate() {
         if number > 0 {
             marked.push('\n');
         }
@@ -38,7 +34,7 @@ pub fn take(text: &str) -> (Cow<'_, str>, Vec<&str>) {
             }
         }
     }
-    (Cow::Owned(marked), stamps)
+    Some((marked, stamps))
 }
 
 /// The form that the stamps have which `take` takes, and within how many characters they begin.
@@ -51,14 +47,11 @@ pub fn chosen(text: &str) -> Option<(usize, usize)> {
         .filter(|form| clocks || *form > 4)
         .find_map(|form| {
             let count = |near| {
-                probe
-                    .split('\n')
-                    .filter(|line| found(form, near, line).is_some())
-                    .count()
+                let has = |line: &&str| found(form, near, line).is_some();
+                probe.split('\n').filter(has).count()
             };
             let within = count(NEAR);
-            let near = if count(0) == within { 0 } else { NEAR };
-            (within >= enough).then_some((form, near))
+            (within >= enough).then(|| (form, if count(0) == within { 0 } else { NEAR }))
         })
 }
 
@@ -110,10 +103,17 @@ fn found(form: usize, near: usize, line: &str) -> Option<(usize, usize)> {
 
 /// Whether a stamp starts here.
 pub fn is_stamp(line: &[u8], at: usize) -> bool {
+    let next = |size: usize| line.get(at + size).copied().unwrap_or(b'\n');
     match line[at] {
-        b'0'..=b'9' => (0..FORMS).any(|form| stamp(form, line, at).is_some()),
         b' ' => stamp(BOOTED, line, at).is_some(),
-        _ => syslog(line, at).is_some(),
+        b'0'..=b'9' => {
+            let likely = matches!(next(2), b':' | b'/')
+                || matches!(next(4), b'-' | b'/' | b'.' | b' ')
+                || line[at] == b'1'
+                || (at > 0 && line[at - 1] == b'[');
+            likely && (0..FORMS).any(|form| stamp(form, line, at).is_some())
+        }
+        _ => next(3) == b' ' && syslog(line, at).is_some(),
     }
 }
 
