@@ -103,18 +103,20 @@ fn found(form: usize, near: usize, line: &str) -> Option<(usize, usize)> {
 
 /// Whether a stamp starts here.
 pub fn is_stamp(line: &[u8], at: usize) -> bool {
+    let is = |form: usize| stamp(form, line, at).is_some();
     let next = |size: usize| line.get(at + size).copied().unwrap_or(b'\n');
-    match line[at] {
-        b' ' => stamp(BOOTED, line, at).is_some(),
-        b'0'..=b'9' => {
-            let likely = matches!(next(2), b':' | b'/')
-                || matches!(next(4), b'-' | b'/' | b'.' | b' ')
-                || line[at] == b'1'
-                || (at > 0 && line[at - 1] == b'[');
-            likely && (0..FORMS).any(|form| stamp(form, line, at).is_some())
-        }
-        _ => next(3) == b' ' && syslog(line, at).is_some(),
+    let free = at > 0 && line[at - 1] == b'[';
+    if !line[at].is_ascii_digit() {
+        return (free && is(BOOTED)) || (next(3) == b' ' && is(1));
     }
+    let likely = match (next(2), next(4)) {
+        (b':', _) => is(4),
+        (b'/', _) => is(2),
+        (_, b'-' | b'/' | b'.') => is(0),
+        (_, b' ') => is(3),
+        _ => false,
+    };
+    likely || (line[at] == b'1' && is(6)) || (free && is(BOOTED))
 }
 
 /// Whether the line starts with a stamp that lines of logs are sure to start with.

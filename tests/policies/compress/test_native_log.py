@@ -168,6 +168,14 @@ def test_records_by_the_share_of_lines_that_are_of_files(share):
                 same("records", rest * count + first * (count * share) + "  x\n" * count * share)
 
 
+@pytest.mark.parametrize("date", DATES)
+def test_records_by_a_time_in_one_line_of_eight(date):
+    stamp = date.format(1, 2)
+    for before in ("", "[", "x [", "1", "x" * 60, "x" * 61, "é" * 59 + "["):
+        for start in range(len(stamp)):
+            same("records", f"{before}{stamp[start:]}] x\n" + "a: b\n" * 7)
+
+
 def test_long_logs_are_tried_at_a_few_lines_first():
     prose = "".join(f"{n * 7919 % 10007} {'x' * (n % 9)}{n}y\n" for n in range(3000))
     plain = LOG.replace("2026-01-31 ", "on ")
