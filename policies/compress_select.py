@@ -89,8 +89,12 @@ class _Recipe:
     def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
         found = []
         for spot in spots(dialect, raw, users=True):
-            asked = around(spot.text) if spot.pasted else of_result(dialect, earlier, spot.call)
-            if asked and (not spot.pasted or delimited(spot.text)):
+            documents = delimited(spot.text) if spot.pasted else None
+            if documents:
+                asked = around(spot.text, documents)
+            else:
+                asked = "" if spot.pasted else of_result(dialect, earlier, spot.call)
+            if asked:
                 found.append(spot._replace(about=(asked,)))
         return found
 

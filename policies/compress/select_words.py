@@ -9,15 +9,28 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-import snowballstemmer
+import Stemmer
 
 _word = re.compile(r"[^\W_]+").findall
-_plain = re.compile("[a-z0-9]+").findall  # the same of ASCII in lower case, found faster
 _camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 # Accents that are signs of their own, apostrophes and okinas.
 _silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
-_stemmer: Any = snowballstemmer.stemmer("english")
+_foreign_sign = re.compile(r"[^\x00-\x7f\w]")  # dashes, quotation marks, whatever parts words
+_stemmer: Any = Stemmer.Stemmer("english", 0)  # whose threads wait for one another
+_BORDER = "\0"  # between texts
+_ASCII = [chr(sign) for sign in range(128)]
+_PLAIN = (
+    "".join(each.lower() if each.isalnum() or each == _BORDER else " " for each in _ASCII)
+    .encode()
+    .ljust(256)
+)
+_KINDS = (
+    "".join("A" if each.isupper() else "a" if each.isalnum() else " " for each in _ASCII)
+    .encode()
+    .ljust(256)
+)
+_HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
 _HIDDEN = 5  # letters of a word that may stand in pieces: `superbowl` as `Super Bowl`
 
@@ -32,27 +45,49 @@ _ASKING = """
     your s t re ve ll d m
 """
 STOP = frozenset(_ASKING.split())
+_STOPPED = dict.fromkeys(STOP, "")
+OTHER = " "  # stands for a word that is no term
+_FIRST = ord("0")  # of what stands for terms
 
 
 def fold(text: str) -> str:
-    """Without accents and apostrophes."""
+    """Without accents and apostrophes, and in ASCII where all of its letters are."""
     if text.isascii():
         return text.replace("'", "")
-    return _silent.sub("", unicodedata.normalize("NFKD", text))
+    text = _silent.sub("", unicodedata.normalize("NFKD", text))
+    plain = text if text.isascii() else _foreign_sign.sub(" ", text)
+    return plain if plain.isascii() else text
 
 
-def words(text: str) -> list[str]:
-    """In lower case and in order, identifiers and camel case taken apart.
+def words(texts: Sequence[str]) -> list[list[str]]:
+    """Of each text in lower case and in order, identifiers and camel case taken apart.
 
     Where words are not spaced, as in Chinese, pairs of signs stand for them.
     """
-    text = fold(text)
-    plain = text.isascii()
-    if not plain:
-        text = _unspaced.sub(_pairs, text)
-    if _camel.search(text):
-        text = _camel.sub(r" \g<0>", text)
-    return (_plain if plain else _word)(text.lower())
+    folded = [fold(text) for text in texts]
+    plain = [text.replace(_BORDER, " ") if text.isascii() else "" for text in folded]
+    raw = _parted(_BORDER.join(plain).encode())
+    parts = raw.translate(_PLAIN).decode().split(_BORDER)
+    return [
+        part.split() if text.isascii() else _foreign(text)
+        for text, part in zip(folded, parts, strict=False)
+    ]
+
+
+def _foreign(text: str) -> list[str]:
+    return _word(_camel.sub(r" \g<0>", _unspaced.sub(_pairs, text)).lower())
+
+
+def _parted(raw: bytes) -> bytes:
+    """With a blank before each hump of camel case."""
+    kinds = raw.translate(_KINDS)
+    parts = []
+    last, at = 0, kinds.find(_HUMP)
+    while at >= 0:
+        parts.append(raw[last : at + 1])
+        last = at + 1
+        at = kinds.find(_HUMP, last)
+    return b" ".join((*parts, raw[last:]))
 
 
 def _pairs(match: re.Match[str]) -> str:
@@ -72,26 +107,33 @@ def stem(word: str) -> str:
 
 
 class Question:
-    """`terms`: the stems of its words in order, without stop-words and at most so many."""
+    """`terms`: the stems of its words in order, without stop-words and at most so many.
+
+    `signs`: a character for each of them.
+    """
 
     def __init__(self, text: str, most: int = 64) -> None:
-        said = [word for word in words(text) if word not in STOP][:most]
+        said = [word for word in words([text])[0] if word not in STOP][:most]
         self.terms = [stem(word) for word in said]
-        self._said = dict(zip(said, self.terms, strict=True))
+        self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
+        self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
         self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
 
-    def read(self, spoken: Sequence[list[str]]) -> list[list[str]]:
-        """Of each of these texts in words, less stop-words: the question's term, or "" if none."""
-        terms = set(self.terms)
+    def read(self, spoken: Sequence[list[str]]) -> list[str]:
+        """Of each of these texts in words, a sign for each word that is no stop-word.
+
+        That of its term in `signs`, or a blank where the question has no such term.
+        """
+        terms = self.signs.keys()
         leads = {term[:_LEAD] for term in terms}
         starts = tuple(term[:-1] for term in terms)  # at its end alone a stem may be another
-        known: dict[str, str | None] = dict.fromkeys(chain.from_iterable(spoken), "")
+        known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
         for word in [word for word in known if word[:_LEAD] in leads]:
             if word.startswith(starts) and (found := stem(word)) in terms:
-                known[word] = found
-        known |= self._said | dict.fromkeys(STOP)
+                known[word] = self.signs[found]
+        known |= self._said | _STOPPED
         get = known.__getitem__
-        return [[term for term in map(get, each) if term is not None] for each in spoken]
+        return ["".join(map(get, each)) for each in spoken]
 
     def hidden(self, term: str, run: str) -> int:
         """How often a term stands in words that are written together or apart.
