@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, Optional
 import typer
 
 from policies.base.units import seconds
+from policies.compress import native
 from proxy.cli_replay import replay
 from proxy.config import Config, is_loopback
 from proxy.config.load import load
@@ -139,6 +140,8 @@ def _greet(settings: Config, host: str, port: int) -> None:
         )
     elif settings.fallback == "openai":
         typer.echo("No backend is configured: using OPENAI_API_KEY and OPENAI_BASE_URL.", err=True)
+    if not native.built:
+        typer.echo("Compressing in Python: install Rust, then Penstock, for more speed.", err=True)
 
 
 @app.command()

@@ -1,0 +1,95 @@
+"""The native compressors: the same texts as those in Python make, made without the interpreter.
+
+They are there where Rust was when Penstock was installed, and do not hold the GIL. Whatever they
+cannot do raises `Unfit`, and the Python that they are twins of does it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Callable
+from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
+
+from policies.base.ports import Count
+from policies.compress.native_source import LIBRARY, digest
+
+log = logging.getLogger("penstock.compress")
+
+_MADE, _UNFIT = 1, 2
+_Counter = ctypes.CFUNCTYPE(c_int64, c_void_p, c_size_t)
+
+
+class Unfit(Exception):
+    """For what is left to Python."""
+
+
+class _Text(ctypes.Structure):
+    _fields_ = (("start", c_void_p), ("size", c_size_t))
+
+
+def _loaded() -> ctypes.CDLL | None:
+    if not LIBRARY.exists():
+        return None
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        library.penstock_build.restype = c_char_p
+        if digest() not in (None, library.penstock_build().decode()):
+            log.warning("the native compressors are older than their sources: run scripts/install")
+            return None
+        library.penstock_free.argtypes = (c_void_p, c_size_t)
+        library.penstock_free.restype = None
+    except (OSError, AttributeError) as error:
+        log.warning("the native compressors do not load: %s", error)
+        return None
+    return library
+
+
+_library = _loaded()
+built = _library is not None
+
+
+def _operation(name: str, *kinds: type) -> Callable[..., int]:
+    """The function of that name; one that leaves all to Python where there is none."""
+    if _library is None:
+        return lambda *_: _UNFIT
+    function: Callable[..., int] = getattr(_library, name)
+    function.argtypes = (c_char_p, c_size_t, *kinds, POINTER(_Text))  # type: ignore[attr-defined]
+    function.restype = c_int32  # type: ignore[attr-defined]
+    return function
+
+
+def _made(operation: Callable[..., int], text: str, *rest: object) -> str | None:
+    """What an operation makes of a text; None where the text stays. Raises `Unfit`."""
+    try:
+        given = text.encode()
+    except UnicodeEncodeError as error:
+        raise Unfit from error
+    found = _Text()
+    kind = operation(given, len(given), *rest, byref(found))
+    if kind == _UNFIT:
+        raise Unfit
+    if kind != _MADE:
+        return None
+    try:
+        return string_at(found.start, found.size).decode()
+    finally:
+        _library.penstock_free(found.start, found.size)  # type: ignore[union-attr]
+
+
+def _counter(count: Count) -> object:
+    def counted(start: int, size: int) -> int:
+        try:
+            return count(string_at(start, size).decode())
+        except Exception:  # noqa: BLE001 - Python does it again, and meets the same where it may be raised
+            return -1
+
+    return _Counter(counted)
+
+
+_json_encode = _operation("penstock_json_encode", c_size_t, _Counter)
+
+
+def json_encode(text: str, count: Count, limit: int) -> str | None:
+    """See `json_compact.encode`. Raises `Unfit`."""
+    return _made(_json_encode, text, limit, _counter(count))
