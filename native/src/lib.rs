@@ -6,3 +6,4 @@
 
 mod border;
 mod json;
+mod select_words;

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from policies.compress import select_bm25 as bm25
-from policies.compress.select_words import OTHER, Question, words
+from policies.compress.select_words import BORDER, OTHER, Question, plain
 
 _HEAD = 3  # a term in a title counts as often
 _PAIR = 0.75  # of two terms' mean idf, where they follow one another as in the question
@@ -22,9 +22,8 @@ class Passage(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A passage in words: `said` as spoken; `body` and `head` in the question's signs."""
+    """A passage in the question's signs."""
 
-    said: list[str]
     body: str
     head: str
 
@@ -32,11 +31,11 @@ class _Read(NamedTuple):
 def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
     """BM25 with titles counted more, and more for terms side by side. 0: not one term in it."""
     question = Question(text)
-    said = words([*(each.text for each in passages), *(each.head for each in passages)])
+    said = plain([*(each.text for each in passages), *(each.head for each in passages)])
     signs = question.read(said)
-    read = list(map(_Read, said, signs, signs[len(passages) :]))
+    read = list(map(_Read, signs[: len(passages)], signs[len(passages) :]))
     counts = [_counted(question, each) for each in read]
-    _find_hidden(question, read, counts)
+    _find_hidden(question, said, counts)
     weight = bm25.weights(counts, question.terms)
     found = bm25.scores(counts, [len(each.body) + len(each.head) for each in read], weight)
     pairs = [
@@ -57,13 +56,14 @@ def _counted(question: Question, read: _Read) -> dict[str, int]:
     return {term: both.count(sign) for term, sign in question.signs.items() if sign in both}
 
 
-def _find_hidden(question: Question, read: list[_Read], counts: list[dict[str, int]]) -> None:
-    """Terms that stand nowhere as words may stand somewhere in pieces."""
-    absent = [term for term in question.signs if not any(term in held for held in counts)]
-    runs = ["".join(each.said) for each in read] if absent else []
+def _find_hidden(question: Question, said: str, counts: Sequence[dict[str, int]]) -> None:
+    """Terms that stand nowhere as words may stand somewhere in pieces, or within others."""
+    present = set().union(*counts)
+    absent = [term for term in question.signs if term in question.long and term not in present]
+    runs = said.encode().translate(None, b" ").split(BORDER.encode()) if absent else []
     for term in absent:
         for run, held in zip(runs, counts, strict=False):
-            if often := question.hidden(term, run):
+            if often := run.count(term.encode()):
                 held[term] = often
 
 

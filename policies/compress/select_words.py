@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import Stemmer
+
+from policies.compress import native
 
 _word = re.compile(r"[^\W_]+").findall
 _camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
@@ -18,10 +20,10 @@ _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+
 _silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
 _foreign_sign = re.compile(r"[^\x00-\x7f\w]")  # dashes, quotation marks, whatever parts words
 _stemmer: Any = Stemmer.Stemmer("english", 0)  # whose threads wait for one another
-_BORDER = "\0"  # between texts
+BORDER = "\0"  # between texts
 _ASCII = [chr(sign) for sign in range(128)]
 _PLAIN = (
-    "".join(each.lower() if each.isalnum() or each == _BORDER else " " for each in _ASCII)
+    "".join(each.lower() if each.isalnum() or each == BORDER else " " for each in _ASCII)
     .encode()
     .ljust(256)
 )
@@ -32,7 +34,7 @@ _KINDS = (
 )
 _HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
-_HIDDEN = 5  # letters of a word that may stand in pieces: `superbowl` as `Super Bowl`
+_LONG = 5  # letters
 
 # Words that say how something is asked, not what: they are rare in some texts and mean nothing.
 _ASKING = """
@@ -55,27 +57,27 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.replace("'", "")
     text = _silent.sub("", unicodedata.normalize("NFKD", text))
-    plain = text if text.isascii() else _foreign_sign.sub(" ", text)
-    return plain if plain.isascii() else text
+    parted = text if text.isascii() else _foreign_sign.sub(" ", text)
+    return parted if parted.isascii() else text
 
 
-def words(texts: Sequence[str]) -> list[list[str]]:
-    """Of each text in lower case and in order, identifiers and camel case taken apart.
+def plain(texts: Sequence[str]) -> str:
+    """Of each text the words in lower case, with blanks between, and a border between texts.
 
-    Where words are not spaced, as in Chinese, pairs of signs stand for them.
+    Identifiers and camel case are taken apart. Where words are not spaced, as in Chinese, pairs
+    of signs stand for them.
     """
     folded = [fold(text) for text in texts]
-    plain = [text.replace(_BORDER, " ") if text.isascii() else "" for text in folded]
-    raw = _parted(_BORDER.join(plain).encode())
-    parts = raw.translate(_PLAIN).decode().split(_BORDER)
-    return [
-        part.split() if text.isascii() else _foreign(text)
-        for text, part in zip(folded, parts, strict=False)
-    ]
+    ours = [text.replace(BORDER, " ") if text.isascii() else "" for text in folded]
+    found = _parted(BORDER.join(ours).encode()).translate(_PLAIN).decode()
+    if all(map(str.isascii, folded)):
+        return found
+    pairs = zip(folded, found.split(BORDER), strict=True)
+    return BORDER.join(part if text.isascii() else _foreign(text) for text, part in pairs)
 
 
-def _foreign(text: str) -> list[str]:
-    return _word(_camel.sub(r" \g<0>", _unspaced.sub(_pairs, text)).lower())
+def _foreign(text: str) -> str:
+    return " ".join(_word(_camel.sub(r" \g<0>", _unspaced.sub(_pairs, text)).lower()))
 
 
 def _parted(raw: bytes) -> bytes:
@@ -109,35 +111,38 @@ def stem(word: str) -> str:
 class Question:
     """`terms`: the stems of its words in order, without stop-words and at most so many.
 
-    `signs`: a character for each of them.
+    `signs`: a character for each of them. `long`: those that may also stand in pieces, or
+    together with others: `superbowl` as `Super Bowl`.
     """
 
     def __init__(self, text: str, most: int = 64) -> None:
-        said = [word for word in words([text])[0] if word not in STOP][:most]
+        said = [word for word in plain([text]).split() if word not in STOP][:most]
         self.terms = [stem(word) for word in said]
         self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
         self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
-        self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
+        self.long = {stem(word) for word in said if len(word) >= _LONG}
 
-    def read(self, spoken: Sequence[list[str]]) -> list[str]:
-        """Of each of these texts in words, a sign for each word that is no stop-word.
+    def read(self, texts: str) -> list[str]:
+        """Of each of these `plain` texts a sign for each word that is no stop-word.
 
         That of its term in `signs`, or a blank where the question has no such term.
         """
-        terms = self.signs.keys()
-        leads = {term[:_LEAD] for term in terms}
-        starts = tuple(term[:-1] for term in terms)  # at its end alone a stem may be another
-        known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
-        for word in [word for word in known if word[:_LEAD] in leads]:
-            if word.startswith(starts) and (found := stem(word)) in terms:
-                known[word] = self.signs[found]
-        known |= self._said | _STOPPED
-        get = known.__getitem__
-        return ["".join(map(get, each)) for each in spoken]
+        leads = {term[:_LEAD] for term in self.signs}
+        try:
+            return native.words_marked(texts, self._known(native.words_led(texts, leads)))
+        except native.Unfit:
+            spoken = [text.split() for text in texts.split(BORDER)]
+            known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
+            known |= self._known([word for word in known if word[:_LEAD] in leads])
+            get = known.__getitem__
+            return ["".join(map(get, each)) for each in spoken]
 
-    def hidden(self, term: str, run: str) -> int:
-        """How often a term stands in words that are written together or apart.
-
-        `run`: the words of a text without anything between.
-        """
-        return run.count(term) if term in self._hidden else 0
+    def _known(self, led: Iterable[str]) -> dict[str, str]:
+        """What stands for the question's words, for stop-words, and for those of these words."""
+        starts = tuple(term[:-1] for term in self.signs)  # at its end alone a stem may be another
+        found = {
+            word: self.signs[term]
+            for word in led
+            if word.startswith(starts) and (term := stem(word)) in self.signs
+        }
+        return found | self._said | _STOPPED
