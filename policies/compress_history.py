@@ -161,11 +161,14 @@ class History(Base):
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Remember when a conversation was seen, and what is left out of it from now on."""
         memo = step.memo if isinstance(step, Edit | Skip) else None
-        if not isinstance(memo, _Memo) or not outcome.applied:
+        if not isinstance(memo, _Memo) or not (outcome.applied or outcome.supposed):
             return
         self._seen.put((call.tenant, memo.seen), memo.now, len(memo.seen))
         if memo.begun is not None and isinstance(step, Edit) and outcome.status < 300:
-            await self._epochs.begin(call, memo.begun, store)
+            if outcome.applied:
+                await self._epochs.begin(call, memo.begun, store)
+            else:
+                self._epochs.suppose(call, memo.begun)
         if memo.uncounted:
             await asyncio.to_thread(self._stubs.count, memo.asked, memo.uncounted, memo.count)
 

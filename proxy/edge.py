@@ -16,7 +16,7 @@ from proxy.errors import BadRequest, TooLarge
 from proxy.generation import Generation
 from proxy.send import CLIENT, Client, ClientGone, Receive, Scope
 from proxy.wire import envelope
-from proxy.wire.encoding import decode, readable
+from proxy.wire.encoding import TooLong, inflated, readable
 from proxy.wire.headers import Head, split
 
 _PREFIX = b"/v1/"
@@ -196,8 +196,11 @@ def _too_large(limit: int) -> TooLarge:
 
 def _inflated(wire: bytes, encoding: bytes, limit: int) -> Body:
     """The JSON text that `wire` carries."""
-    raw = decode(((b"content-encoding", encoding),), wire, limit)
+    try:
+        raw = inflated(encoding, wire, limit)
+    except TooLong:
+        raise _too_large(limit) from None
     if raw is None:
-        why = "the request body is damaged, or over the limit when inflated"
+        why = "the request body is not what its content-encoding says"
         raise BadRequest(why, param="content-encoding")
     return Body(raw, wire)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from copy import copy
+from functools import partial
 
 import msgspec
 
@@ -20,11 +21,12 @@ from policies.base.prompt import LONG, read_apart
 from policies.base.step import Answer, Edit, Refuse, Skip, Step
 from policies.base.terms import Terms
 from proxy.deadline import within
-from proxy.edits import after, changes_history, earlier, goes_back, rewrites, rewritten
-from proxy.guards.guards import DRIFT, SPACE, Guards
+from proxy.edits import after, changes_history, earlier, goes_back, rewrites
+from proxy.guards.guards import DRIFT, Guards
 from proxy.guards.rollback import Observed
 from proxy.holdout import conversation, draws
 from proxy.pipeline import ASKED, Pipeline, Stage
+from proxy.watch import Watch
 
 log = logging.getLogger("penstock.engine")
 Bind = Callable[[str, str], Store]  # (space, tenant) -> the policy's own store
@@ -50,6 +52,7 @@ class Engine:
         self._failed = failed
         self._terms = terms
         self._guards = guards
+        self._watch = Watch(guards, bind, partial(self._note, "guard"))
         self._clock = clock
         self._counter = counter
         self.trial = False
@@ -98,23 +101,21 @@ class Engine:
         anew = found if any(row.applied and changes_history(row.step) for row in found[0]) else None
         back = 0 if anew is None else 1
         found = found if anew is None else await fold(back)
-        watched, why = await self._watched(call, pipeline, found)
+        watched, why = await self._review(call, pipeline, found)
         while why == DRIFT and goes_back(found[0]):
             back += 1
             found = await fold(back)
-            watched, why = await self._watched(call, pipeline, found)
-        if anew is not None and await self._pays(call, (found[2], anew[2])):
-            return anew, *await self._watched(call, pipeline, anew, anew=True)
+            watched, why = await self._review(call, pipeline, found)
+        if anew and await self._watch.pays(call, (found[2], anew[2]), self._clock()):
+            return anew, *await self._review(call, pipeline, anew, anew=True)
         return found, watched, why
 
-    async def _pays(self, call: Call, ways: tuple[Call, Call]) -> bool:
-        """Whether the second, which changes what was sent before, costs less than the first."""
-        try:
-            store = self._bind(SPACE, call.tenant)
-            return await self._guards.pays(call, ways, store, self._clock())
-        except Exception as error:  # noqa: BLE001 - the client's own request goes on
-            self._note("guard", error)
-            return False
+    async def _review(
+        self, call: Call, pipeline: Pipeline, found: _Folded, *, anew: bool = False
+    ) -> tuple[Call | None, str]:
+        if found[1] is not None:
+            return None, ""
+        return await self._watch.review(call, found[0], restless=pipeline.restless, anew=anew)
 
     async def _unedited(
         self,
@@ -143,7 +144,7 @@ class Engine:
 
         `back`: how often to do what edits name `instead`.
         """
-        allowed = call.effects & pipeline.effects
+        allowed, original = call.effects & pipeline.effects, call
         rows: list[Row] = []
         now = self._clock()
         terms = self._terms(call)
@@ -152,21 +153,9 @@ class Engine:
         )
         for stage in pipeline.stages:
             name = stage.name
-            if name in without or (
-                call.controls.bypass
-                and call.controls.bypasses(stage.family)
-                and not stage.policy.fails_closed
-            ):
-                mode = "error" if name in without else "bypass"
-                rows.append(Row(name, Skip(_WHY[mode]), 0.0, False, mode, call))
-                continue
-            try:
-                why = stage.policy.idle(call, terms)
-            except Exception as error:  # noqa: BLE001 - as in `_ask`, which comes next
-                self._note(name, error)
-                why = ""
+            mode, why = self._passed_over(stage, call, terms, without)
             if why:
-                rows.append(Row(name, Skip(why), 0.0, False, "idle", call))
+                rows.append(Row(name, Skip(why), 0.0, False, mode, call))
                 continue
             started = time.perf_counter()
             step, failed = await self._ask(stage, call, now)
@@ -175,6 +164,10 @@ class Engine:
             if doubted and mode == "on" and isinstance(step, Edit):
                 mode = "shadow"
             applied = mode == "on"
+            if mode == "holdout":
+                step = earlier(step, int(changes_history(step)))
+            elif mode == "shadow" and changes_history(step):
+                step = await self._watch.supposed(original, call, step, now)
             rows.append(Row(name, step, time.perf_counter() - started, applied, mode, call))
             if not applied or isinstance(step, Skip):
                 continue
@@ -184,22 +177,25 @@ class Engine:
             terms = self._terms(call)
         return rows, None, call
 
-    async def _watched(
-        self, call: Call, pipeline: Pipeline, found: _Folded, *, anew: bool = False
-    ) -> tuple[Call | None, str]:
-        """The call whose prompt is compared with the turn before, if any, and why it must not go.
-
-        A guard that fails refuses the edits.
-        """
-        watched = rewritten(call, found[0])
-        if found[1] is not None or (watched is call and not pipeline.restless):
-            return None, ""
-        store = self._bind(SPACE, call.tenant)
+    def _passed_over(
+        self, stage: Stage, call: Call, terms: Terms, without: frozenset[str]
+    ) -> tuple[str, str]:
+        """Why a policy is not asked, and the mode of its row; "" where it is."""
+        policy = stage.policy
+        if stage.name in without:
+            return "error", "what it decided could not be used"
+        bypassed = call.controls.bypass and call.controls.bypasses(stage.family)
+        if bypassed and not policy.fails_closed:
+            return "bypass", "bypassed by request"
         try:
-            return watched, await self._guards.refuses(call, watched, store, anew=anew)
-        except Exception as error:  # noqa: BLE001 - the client's own request goes on
-            self._note("guard", error)
-            return watched, "could not be checked"
+            return "idle", policy.idle(call, terms)
+        except Exception as error:  # noqa: BLE001 - as in `_ask`, which comes next
+            self._note(stage.name, error)
+            return "", ""
+
+    async def sent(self, plan: Plan) -> None:
+        """The reply to a watched plan has begun; never raises."""
+        await self._watch.sent(plan, self._clock())
 
     def depart(self, plan: Plan, pipeline: Pipeline) -> None:
         """The plan is being sent, to be followed by one `land`; never raises."""
@@ -221,16 +217,6 @@ class Engine:
             hears(row.call, row.step)
         except Exception as error:  # noqa: BLE001 - no policy may cost a client its answer
             self._note(row.policy, error)
-
-    async def sent(self, plan: Plan) -> None:
-        """The reply to a watched plan has begun; never raises."""
-        if plan.watched is None:
-            return
-        store = self._bind(SPACE, plan.original.tenant)
-        try:
-            await self._guards.sent(plan.original, plan.watched, store, self._clock())
-        except Exception as error:  # noqa: BLE001 - the client's own request goes on
-            self._note("guard", error)
 
     async def _ask(self, stage: Stage, call: Call, now: float) -> tuple[Step, str | None]:
         """The policy's step; and the mode "error" if it failed and is skipped."""
@@ -271,7 +257,7 @@ class Engine:
             self._guards.rollback.observe(key, seen, holdout=plan.holdout)
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.mode in ASKED and not (type(row.step) is Skip and row.step.memo is None):
-                told = outcome if row.applied else msgspec.structs.replace(outcome, applied=False)
+                told = outcome if row.applied else _not_done(outcome, row)
                 await self._settle(stage, row, told)
         for number, row in plan.aside:
             told = msgspec.structs.replace(outcome, applied=False)
@@ -291,7 +277,8 @@ class Engine:
             self._note(row.policy, error)
 
 
-_WHY = {"bypass": "bypassed by request", "error": "what it decided could not be used"}
+def _not_done(outcome: Outcome, row: Row) -> Outcome:
+    return msgspec.structs.replace(outcome, applied=False, supposed=row.mode == "shadow")
 
 
 def _guarded(row: Row) -> Row:

@@ -4,6 +4,7 @@ ProxyError
 ├── BadRequest        400 (413 too large, 404 unknown model, 405 wrong method): the client's to mend
 ├── Unauthorized      401
 ├── Refused           a policy's limit was hit
+├── NotCached         504: only a stored answer was wanted
 ├── Overloaded        503: no backend may be tried at present
 └── UpstreamError     502: the upstream could not be reached or did not keep to HTTP
     ├── ConnectFailed 502: nothing was sent
@@ -81,6 +82,14 @@ class Refused(ProxyError):
         super().__init__(message, retry_after=retry_after)
         self.status = status
         self.code = code
+
+
+class NotCached(ProxyError):
+    """The caller wanted a stored answer or none (RFC 9111, section 5.2.1.7)."""
+
+    status = 504
+    kind = "penstock_refused"
+    code = "not_cached"
 
 
 class Overloaded(ProxyError):

@@ -19,7 +19,7 @@ from policies.base.plan import Outcome, Plan
 from policies.base.reply import Recording, Reply
 from policies.base.step import Answer, Refuse, Skip, Step
 from policies.base.usage import Usage
-from proxy.errors import ProxyError, Refused
+from proxy.errors import NotCached, ProxyError, Refused
 from proxy.fault import note
 from proxy.lane import Lane
 from proxy.receipt import Facts, cache_word, receipt
@@ -35,14 +35,6 @@ _settling: set[asyncio.Task[None]] = set()  # of exchanges that are over
 _ONLY = CacheMode.ONLY
 _FRAMED = (b"content-length", b"content-encoding")
 CLIENT_GONE = 499  # nginx's word for it, in the ledger only
-
-
-class NotCached(ProxyError):
-    """The caller wanted a stored answer or none (RFC 9111, section 5.2.1.7)."""
-
-    status = 504
-    kind = "penstock_refused"
-    code = "not_cached"
 
 
 class CutOff(Exception):
@@ -153,7 +145,7 @@ class Exchange:
         head = headers + self._receipt("none", recording.usage)
         respond(self._client, recording.status, head, body)
         self._tee.times.append(perf_counter())
-        self._close(recording.status, usage=recording.usage)
+        self._close(self._outcome(recording.status, recording.usage, None, None))
 
     async def _forward(self) -> None:
         """Send the call on and pass its reply to the client."""
@@ -233,22 +225,26 @@ class Exchange:
 
     async def _settle(self, reply: Reply, finding: Finding, recording: Recording | None) -> None:
         error = None if reply.status < 400 else f"upstream_{reply.status}"
-        outcome = self._outcome(reply.status, finding.usage, error, recording)
+        usage = finding.usage
+        if usage is None and not finding.complete:
+            usage = self._plan.spent
+        outcome = self._outcome(reply.status, usage, error, recording)
         await self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
-        self._lane.books.close(self._plan, outcome, finding.text)
+        self._close(outcome, finding.text)
 
     async def _fail(self, error: ProxyError) -> None:
         """Tell the client, in whatever way is left, that there will be no (more) answer."""
         status = self._reply.status if self._reply else error.status
         self._attempts = error.attempts
-        if self._reply is not None:  # what has come of it is paid for
-            self._settle_apart(self._outcome(status, None, error.code, None))
+        usage, texts = self._came()
+        if self._reply is not None:
+            self._settle_apart(self._outcome(status, usage, error.code, None))
         if not self._begun:
             extra = ((b"x-penstock-request-id", self._call.id.encode()),)
-            self._close(error.status, error=error.code)
+            self._close(self._outcome(error.status, usage, error.code, None))
             respond_error(self._client, self._form(), error, extra)
             return
-        self._close(status, error=error.code)
+        self._close(self._outcome(status, usage, error.code, None), texts)
         framed = self._reply and any(map(self._reply.header, _FRAMED))
         if not self._stream or framed:
             raise CutOff from error  # there is no place for words of ours
@@ -260,15 +256,18 @@ class Exchange:
         return Dialect.MESSAGES if self._call.path.startswith("messages") else self._call.dialect
 
     def _client_gone(self) -> None:
-        """What has come until then is paid for."""
-        usage, texts = None, []
-        if self._reply is not None:
-            finding = self._tee.glance(self._call.dialect, self._reply, stream=self._stream)
-            usage, texts = finding.usage, finding.text
+        usage, texts = self._came()
         outcome = self._outcome(CLIENT_GONE, usage, "client_gone", None)
-        self._lane.books.close(self._plan, outcome, texts)
+        self._close(outcome, texts)
         if self._departed is not None:  # it was sent, so policies must remember how
             self._settle_apart(outcome)
+
+    def _came(self) -> tuple[Usage | None, list[str]]:
+        """What has come of a reply that is not whole, which is paid for: its usage, its texts."""
+        if self._reply is None or self._plan.spent is not None:
+            return self._plan.spent, []
+        finding = self._tee.glance(self._call.dialect, self._reply, stream=self._stream)
+        return finding.usage, finding.text
 
     def _settle_apart(self, outcome: Outcome) -> None:
         settled = self._lane.engine.settle(self._plan, self._lane.pipeline, outcome)
@@ -276,8 +275,8 @@ class Exchange:
         _settling.add(task)
         task.add_done_callback(_settling.discard)
 
-    def _close(self, status: int, usage: Usage | None = None, error: str | None = None) -> None:
-        self._lane.books.close(self._plan, self._outcome(status, usage, error, None), [])
+    def _close(self, outcome: Outcome, texts: list[str] | None = None) -> None:
+        self._lane.books.close(self._plan, outcome, texts or [])
 
     def _outcome(
         self, status: int, usage: Usage | None, error: str | None, recording: Recording | None

@@ -9,6 +9,7 @@ from typing import Any
 from policies.base.call import Call
 from policies.base.plan import Plan, Row
 from policies.base.ports import Count
+from policies.base.prompt import read_apart
 from policies.base.step import Answer, Edit, Send
 from proxy.changes import changes
 from proxy.generation import Generation
@@ -47,7 +48,7 @@ async def explained(
         "steps": [told(row) for row in plan.rows],
         "bytes": {"before": len(call.body.raw), "after": len(plan.call.body.raw)},
         "price": {"rule": price.rule, "source": price.source, "date": price.date},
-        "prompt_cache": _cache(plan, predictions or Predictions()),
+        "prompt_cache": await _cache(plan, predictions or Predictions()),
     }
     if diff:
         found["changes"] = await asyncio.to_thread(_changes, plan, count)
@@ -77,17 +78,19 @@ async def sent_before(call: Call, generation: Generation, predictions: Predictio
     lane = generation.lane(call)
     plan = await lane.engine.plan(call, lane.pipeline)
     if plan.final is None:
+        await read_apart(plan.call)
         now = time.time()
         predictions.settle(plan.call, plan.terms, None, now, now)
 
 
-def _cache(plan: Plan, predictions: Predictions) -> dict[str, Any] | None:
+async def _cache(plan: Plan, predictions: Predictions) -> dict[str, Any] | None:
     """What the provider's prompt cache should hold of what would be sent.
 
     None where nothing would be sent, nothing is cached, or the prompt's shape is not known.
     """
-    if plan.final is not None:
+    if plan.final is not None or plan.terms.rule == "none":
         return None
+    await read_apart(plan.call)
     found = predictions.predict(plan.call, plan.terms, time.time())
     if found is None:
         return None

@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "proxy.holdout": BASE,
     "proxy.edits": BASE,
     "proxy.pipeline": BASE,
+    "proxy.watch": (*BASE, "proxy.edits", "proxy.guards*"),
     "proxy.engine": (
         *BASE,
         "proxy.deadline",
@@ -52,6 +53,7 @@ MAY_IMPORT = {
         "proxy.guards*",
         "proxy.holdout",
         "proxy.pipeline",
+        "proxy.watch",
     ),
 }
 

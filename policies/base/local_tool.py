@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from policies.base.ports import Store
+    from policies.base.usage import Usage
 
 
 class Said(NamedTuple):
@@ -22,6 +23,7 @@ class LocalTool(Protocol):
     use for which the rounds of a conversation are remembered. `space`: whose store it reads.
     `extra`: tokens that answering it took, once it is known: those of all rounds less the
     input of the first and the output of the last. They are no part of what an edit saves.
+    `spent`: what was told of the rounds that are over, which is paid for whatever follows.
     """
 
     name: str
@@ -29,6 +31,7 @@ class LocalTool(Protocol):
     rounds: int
     ttl: float
     extra: int
+    spent: Usage | None
 
     async def answer(self, arguments: str, store: Store) -> Said:
         """The result of a call with this JSON text of arguments. Never raises for its sake."""

@@ -49,6 +49,11 @@ class Plan(msgspec.Struct, frozen=True):
         edits = [row.step for row in self.rows if row.applied and isinstance(row.step, Edit)]
         return sum([step.removed for step in edits])
 
+    @property
+    def spent(self) -> Usage | None:
+        """What was told of rounds that the client does not see and that are over."""
+        return None if self.call.local is None else self.call.local.spent
+
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What happened. Times in seconds; None where there was none.
@@ -69,4 +74,5 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     gaps: tuple[float, ...] = ()  # between chunks of a stream
     error: str | None = None
     applied: bool = True  # whether the step that is settled was carried out
+    supposed: bool = False  # it was not, and is to be taken for that: the policy is in shadow
     revoked: tuple[str, ...] = ()  # of the step's own fields, those that the upstream rejected

@@ -18,3 +18,13 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     def input(self) -> int:
         """All tokens of the prompt, cached or not."""
         return self.uncached + self.read + self.write
+
+    def plus(self, other: Usage) -> Usage:
+        """Of two exchanges together."""
+        return Usage(
+            self.uncached + other.uncached,
+            self.read + other.read,
+            self.write + other.write,
+            self.output + other.output,
+            self.estimated or other.estimated,
+        )

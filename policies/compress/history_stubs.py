@@ -7,12 +7,13 @@ extracts do: else an identifier or a path that the next call needs would be gone
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from policies.base.call import Call, Dialect
 from policies.base.ports import Count, fourths
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Message, replaced, with_extracts
+from policies.compress.freeze_places import Message, listing, replaced, with_extracts
 from policies.compress.stash_extract import extract
 from policies.compress.stash_original import SPACE, name_of, way, way_back
 
@@ -36,20 +37,40 @@ class Stub(NamedTuple):
     counted: bool = True
 
 
+class Own:
+    """The messages of a client's own request, looked through when the first is asked for."""
+
+    def __init__(self, dialect: Dialect, raw: bytes) -> None:
+        self._dialect = dialect
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __contains__(self, message: bytes) -> bool:
+        return message in self._messages
+
+    @cached_property
+    def _messages(self) -> frozenset[bytes]:
+        listed = listing(self._dialect, self._raw)
+        return frozenset(listed.raws if listed else ())
+
+
 class Asked(NamedTuple):
     """Whose stubs: `tool` reads what stands in the client's `own` request; "" if there is none."""
 
     dialect: Dialect
     model: str
     tool: str
-    own: bytes
+    own: Own
 
 
 def asked(call: Call) -> Asked:
     """Of this call."""
     local = call.local if call.local is not None and call.local.space == SPACE else None
     own = b"" if local is None or call.came is None else call.came.raw
-    return Asked(call.dialect, call.model, local.name if local and own else "", own)
+    tool = local.name if local and own else ""
+    return Asked(call.dialect, call.model, tool, Own(call.dialect, own))
 
 
 class Stubs:
@@ -61,10 +82,11 @@ class Stubs:
         self._known: Generations[tuple[Dialect, str, str, int], Stub] = Generations(memory)
 
     def new(self, asked: Asked, messages: Sequence[Message]) -> int:
-        """The bytes of those messages whose stubs are still to be made."""
+        """The bytes to be read for stubs of those messages that are still to be made."""
         keys = [(*asked[:3], hash(message.raw)) for message in messages]
         pairs = zip(messages, keys, strict=True)
-        return sum(len(one.raw) for one, key in pairs if self._known.get(key) is None)
+        new = sum(len(one.raw) for one, key in pairs if self._known.get(key) is None)
+        return new + len(asked.own) if new and asked.tool else new
 
     def of(self, asked: Asked, messages: Sequence[Message]) -> list[Stub]:
         """The stub of each message. Takes ten milliseconds for 100 KB that are new."""

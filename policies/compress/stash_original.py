@@ -14,6 +14,7 @@ import msgspec
 from policies.base.call import Dialect
 from policies.base.local_tool import Said
 from policies.base.ports import Store
+from policies.base.usage import Usage
 from policies.compress.freeze_places import EXTRACT, has, listing, signs, spots
 
 SPACE = "compress.stash"  # whose store originals are kept in
@@ -75,6 +76,7 @@ class Original:
         self.rounds = terms.rounds
         self.ttl = terms.ttl
         self.extra = 0
+        self.spent: Usage | None = None
         self._longest = terms.page
         self._dialect = dialect
         self._raw = raw

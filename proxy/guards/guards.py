@@ -9,7 +9,7 @@ from policies.base.ports import Reader, Store
 from policies.base.prompt import LONG, blocks, read_apart
 from policies.base.terms import Terms
 from proxy.guards.minimum import loses_cache
-from proxy.guards.monotone import Monotone
+from proxy.guards.monotone import Monotone, Verdict
 from proxy.guards.rollback import Rollback
 from proxy.guards.warm import assured, expected, extents, gain, kept
 
@@ -52,8 +52,19 @@ class Guards:
         way, verdict = ways[0], await self._turns.review(original, ways[0], store)
         if not verdict.ok:  # an edit was left off before
             way, verdict = original, await self._turns.review(original, original, store)
-        going_on, anew = blocks(way) or (), blocks(ways[1]) or ()
-        if not going_on or not anew or not verdict.ok:
+        return verdict.ok and self._gains(original, (way, ways[1]), verdict, now)
+
+    async def would_pay(
+        self, original: Call, ways: tuple[Call, Call], store: Reader, now: float
+    ) -> bool:
+        """As `pays`, of two ways of which none is taken: what was sent before is not compared."""
+        await _read(original, *ways)
+        verdict = await self._turns.review(original, original, store)
+        return self._gains(original, ways, verdict, now)
+
+    def _gains(self, original: Call, ways: tuple[Call, Call], verdict: Verdict, now: float) -> bool:
+        going_on, anew = blocks(ways[0]) or (), blocks(ways[1]) or ()
+        if not going_on or not anew:
             return False
         terms = self._terms(original)
         if verdict.sent is None:  # another worker's, or from before it was watched

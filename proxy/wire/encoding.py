@@ -81,13 +81,30 @@ def decode(headers: Headers, body: bytes, limit: int) -> bytes | None:
     listed = b",".join([value for name, value in headers if name == b"content-encoding"])
     if not listed:
         return body if len(body) <= limit else None
+    try:
+        return inflated(listed, body, limit)
+    except TooLong:
+        return None
+
+
+class TooLong(Exception):
+    """What was encoded goes over the limit."""
+
+
+def inflated(listed: bytes, body: bytes, limit: int) -> bytes | None:
+    """`body` without the content encoding that is `listed`; None where it is broken or unknown.
+
+    Raises `TooLong` for more than `limit` bytes, of which no more than that are inflated.
+    """
     plain: bytes | None = body
     for coding in reversed(_codings(listed)):
         if coding in _NONE or plain is None:
             continue
         tried = (_whole(made, plain, limit) for made in _DECODERS.get(coding, ()))
         plain = next((found for found in tried if found is not None), None)
-    return plain if plain is not None and len(plain) <= limit else None
+    if plain is not None and len(plain) > limit:
+        raise TooLong
+    return plain
 
 
 def _whole(made: Callable[[], _Decoder], body: bytes, limit: int) -> bytes | None:
@@ -102,7 +119,9 @@ def _whole(made: Callable[[], _Decoder], body: bytes, limit: int) -> bytes | Non
         limit -= len(plain[-1])
         body = decoder.unused_data
         most = _MEMBERS if made in _SEVERAL else 1
-        if not decoder.eof or limit < 0 or (body and len(plain) >= most):
+        if limit < 0:
+            raise TooLong
+        if not decoder.eof or (body and len(plain) >= most):
             return None
     return b"".join(plain)
 

@@ -44,12 +44,13 @@ def error_body(dialect: Dialect, error: ProxyError) -> bytes:
 def error_event(dialect: Dialect, error: ProxyError) -> bytes:
     """An event that ends a stream which has begun; it first ends an event cut in half."""
     body = error_body(dialect, error)
-    if dialect is Dialect.MESSAGES:
-        return b"\n\nevent: error\ndata: " + body + b"\n\n"
     if dialect is Dialect.RESPONSES:
+        # Flat, as OpenAI's reference has it, and within `error`, as OpenAI sends it: the SDKs raise
+        # that only, and go on to a quiet end after the other.
         flat = {"type": "error", "code": error.code, "message": error.message, "param": None}
-        return b"\n\nevent: error\ndata: " + msgspec.json.encode(flat) + b"\n\n"
-    return b"\n\ndata: " + body + b"\n\n"
+        body = msgspec.json.encode(flat | msgspec.json.decode(body))
+    name = b"event: error\n" if dialect in (Dialect.MESSAGES, Dialect.RESPONSES) else b""
+    return b"\n\n" + name + b"data: " + body + b"\n\n"
 
 
 def error_headers(error: ProxyError) -> Headers:

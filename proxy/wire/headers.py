@@ -95,7 +95,7 @@ def controls(ours: dict[str, str]) -> Controls:
         bypass=bypass,
         namespace=ours.get("cache-namespace", ""),
         ttl=_duration(ours, "cache-ttl"),
-        max_age=_max_age(directives),
+        max_age=_max_age(asked, directives),
         pipeline=ours.get("policy") or None,
         session=ours.get("session") or None,
         max_wait=_duration(ours, "max-wait"),
@@ -111,17 +111,25 @@ def _directives(value: str) -> dict[str, str]:
 
 def _cache_mode(asked: str, directives: dict[str, str]) -> CacheMode:
     """Every restriction counts, whichever header it stands in."""
-    unread = asked in ("off", "refresh") or "no-cache" in directives
     unwritten = asked == "off" or "no-store" in directives
-    if unread:
-        return CacheMode.OFF if unwritten else CacheMode.REFRESH
     if "only-if-cached" in directives:
         return CacheMode.ONLY
+    if _unread(asked, directives):
+        return CacheMode.OFF if unwritten else CacheMode.REFRESH
     return CacheMode.READ_ONLY if unwritten else CacheMode.ON
 
 
-def _max_age(directives: dict[str, str]) -> float | None:
-    """Seconds; a malformed age counts as 0, the careful reading."""
+def _unread(asked: str, directives: dict[str, str]) -> bool:
+    return asked in ("off", "refresh") or "no-cache" in directives
+
+
+def _max_age(asked: str, directives: dict[str, str]) -> float | None:
+    """Seconds; a malformed age counts as 0, the careful reading.
+
+    No answer is young enough where only a stored one is wanted and none may be read.
+    """
+    if "only-if-cached" in directives and _unread(asked, directives):
+        return -1.0
     age = directives.get("max-age")
     if age is None:
         return None

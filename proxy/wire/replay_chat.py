@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
+from proxy.wire.calls_chat import begins_another, is_repeated
 from proxy.wire.replay_choices import Members, add_common, fold, unfold
 from proxy.wire.replay_merge import (
     CannotRender,
@@ -52,7 +53,7 @@ def _add(choice: Members, piece: Members) -> None:
             message[name] = {} if known is None else known
             for part in objects(value):
                 calls = message[name].setdefault(number(part.get("index")), [{}])
-                if begins_another(part, calls[-1].get("id")):
+                if begins_another(part, calls[-1]):
                     calls.append({})
                 _call(calls[-1], part)
         elif name == "role":
@@ -67,25 +68,16 @@ def _add(choice: Members, piece: Members) -> None:
             message[name] = grow(known, value)
 
 
-def begins_another(part: Members, known: Any) -> bool:
-    """Whether a part begins a call where the id of the one at its index is `known`.
-
-    Some upstreams give all calls of a turn the same index.
-    """
-    new = bool(known) and bool(part.get("id")) and part["id"] != known
-    said = [part.get(kind) for kind in ("function", "custom")]
-    return new and any(isinstance(each, dict) and bool(each.get("name")) for each in said)
-
-
 def _call(call: Members, part: Members) -> None:
-    again = bool(part.get("id")) and part["id"] == call.get("id")
     for name, value in part.items():
         if name in _SPOKEN and value is not None:
             function = mapping(value)
             known = call.get(name) or {}
-            if again and function.get("name") == known.get("name"):  # some repeat the whole head
+            if is_repeated(part, function.get("name"), known.get("name")):
                 function = {key: function[key] for key in function if key != "name"}
             call[name] = _function(known, function)
+        elif name == "id":
+            call[name] = call.get(name) or value
         elif name != "index":
             call[name] = agree(call.get(name), None if value == "" else value)
 

@@ -6,7 +6,7 @@ guessed (images, code interpreter, MCP) are refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -23,6 +23,7 @@ from proxy.wire.replay_merge import (
 from proxy.wire.sse import Event, encode
 
 Members = dict[str, Any]
+_COMPLETE = frozenset({"response.completed"})
 _TOKENS = 64  # log probabilities in one event
 _CALLS = {
     "function_call": ("arguments", "function_call_arguments"),
@@ -32,18 +33,18 @@ _SEARCHES = {"web_search_call", "file_search_call"}
 _WHOLE = {"computer_call", "local_shell_call", "compaction"}  # no events between added and done
 
 
-def plain(events: list[Event]) -> Members:
-    """The response that `response.completed` carries; its items, should it carry none."""
+def plain(events: list[Event], ends: Collection[str] = _COMPLETE) -> Members:
+    """The response that the last event, one of `ends`, carries; its items, should it carry none."""
     items: dict[int, Members] = {}
     for doc in documents(events):
-        kind = doc.get("type")
+        kind = str(doc.get("type"))
         if kind == "response.output_item.done":
             items[number(doc.get("output_index"))] = mapping(doc.get("item"))
-        elif kind == "response.completed":
+        elif kind in ends:
             response = mapping(doc.get("response"))
             done = [items[index] for index in sorted(items)]
             return response | {"output": response.get("output") or done}
-    raise CannotRender("no response.completed")
+    raise CannotRender(f"no {' or '.join(sorted(ends))}")
 
 
 def stream(doc: Members) -> bytes:

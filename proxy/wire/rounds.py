@@ -39,13 +39,17 @@ Answers = Sequence[tuple[Call, Said]]
 class Relay(Protocol):
     """Lets the frames of a stream through, round by round, less the calls of one tool.
 
-    `own`: the round at hand calls it. `over`: it has had its last event. `events`: those of this
-    round, as they came.
+    `over`: the round at hand has had its last event. `failed`: it has told an error, which is not
+    shown as long as it may be replaced. `events`: those of this round, as they came.
     """
 
-    own: bool
     over: bool
+    failed: bool
     events: list[Event]
+
+    @property
+    def own(self) -> bool:
+        """The round at hand calls the tool, or something that may still become its name."""
 
     @property
     def begun(self) -> bool:

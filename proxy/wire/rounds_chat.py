@@ -11,6 +11,7 @@ from typing import Any
 
 from policies.base.local_tool import Said
 from proxy.wire import replay_chat
+from proxy.wire.calls_chat import Heard, said
 from proxy.wire.document import dicts, read
 from proxy.wire.replay_merge import CannotRender, dump, mapping, objects
 from proxy.wire.rounds import Apart, Call, Calls, Members, place, total
@@ -85,7 +86,7 @@ class ChatRelay:
     """`Relay` of chunks."""
 
     def __init__(self, name: str, *, usage: bool) -> None:
-        self.own = self.over = False
+        self._own = self.over = self.failed = False
         self.events: list[Event] = []
         self._name = name
         self._usage = usage
@@ -94,10 +95,15 @@ class ChatRelay:
         self._head: Members | None = None  # of the first chunk that has passed
         self._spoke = self._speaks = False  # text in a round before, and in this one
         self._places: dict[int, int | None] = {}  # of this round's calls; None: not shown
-        self._ids: dict[int, Any] = {}  # of the last call at each place
+        self._heard: dict[int, Heard] = {}  # the last call at each place
         self._shown = 0  # calls that the client has seen
         self._open: dict[int, list[Members]] = {}  # parts of calls whose names are not whole
         self._tail: list[tuple[bytes, Members]] = []  # from the end of the choice on
+
+    @property
+    def own(self) -> bool:
+        """As `Relay`."""
+        return self._own or bool(self._open)
 
     @property
     def begun(self) -> bool:
@@ -117,11 +123,13 @@ class ChatRelay:
         self.events += found
         doc = read(found[0].data)
         if doc is None or doc.get("error") is not None:
-            if found[0].data == b"[DONE]":
+            done = found[0].data == b"[DONE]"
+            if done:
                 self._tail.append((frame, {}))
-                self.over = True
-                return b""
-            return frame
+            self.over = self.over or done or doc is not None
+            if doc is not None:
+                self.failed = not self._first and not self._begun
+            return b"" if done or self.failed else frame
         if not dicts(doc.get("choices")):
             if self._tail or doc.get("usage") is not None:
                 self._tail.append((frame, doc))
@@ -181,10 +189,11 @@ class ChatRelay:
         """
         at = place(part.get("index"))
         before: list[Members] = []
-        if replay_chat.begins_another(part, self._ids.get(at)):
+        if at in self._heard and self._heard[at].ends(part):
             before = self._placed(at) if at in self._open else []
             self._places.pop(at, None)
-        self._ids[at] = part.get("id") or self._ids.get(at)
+            del self._heard[at]
+        self._heard.setdefault(at, Heard()).add(part)
         return before + self._continued(at, part)
 
     def _continued(self, at: int, part: Members) -> list[Members]:
@@ -194,15 +203,16 @@ class ChatRelay:
         held = self._open.setdefault(at, [])
         held.append(part)
         custom = any(each.get("type") not in (None, "", "function") for each in held)
-        if custom or _said(part, "arguments") or not self._name.startswith(_called(held)):
+        whole = custom or said(part, "arguments")
+        if whole or not self._name.startswith(self._heard[at].name):
             return self._placed(at)
         return []
 
     def _placed(self, at: int) -> list[Members]:
         """What was held of a call, with the place that it has for the client; nothing of ours."""
         held = self._open.pop(at)
-        if _called(held) == self._name:
-            self.own = True
+        if self._heard[at].name == self._name:
+            self._own = True
             self._places[at] = None
             return []
         self._places[at] = self._shown
@@ -219,8 +229,8 @@ class ChatRelay:
                     passed += encode(dump({**doc, "choices": [left], "usage": None}))
                     self._head = self._head or doc
         self._spoke, self._speaks = self._spoke or self._speaks, False
-        self._first = self._begun = self.own = self.over = False
-        self._places, self._ids, self._open = {}, {}, {}
+        self._first = self._begun = self._own = self.over = self.failed = False
+        self._places, self._heard, self._open = {}, {}, {}
         self._tail, self.events = [], []
         return passed
 
@@ -245,16 +255,6 @@ class ChatRelay:
             else:
                 passed += encode(dump(_ended(doc, None if apart else usage, cut=cut)))
         return passed
-
-
-def _called(parts: Sequence[Members]) -> str:
-    return "".join(_said(part, "name") for part in parts)
-
-
-def _said(part: Members, member: str) -> str:
-    function = part.get("function")
-    found = function.get(member) if isinstance(function, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 def _only_usage(doc: Members) -> bool:

@@ -80,7 +80,7 @@ class MessagesRelay:
     """`Relay` of events."""
 
     def __init__(self, name: str) -> None:
-        self.own = self.over = False
+        self.own = self.over = self.failed = False
         self.events: list[Event] = []
         self._name = name
         self._first = True
@@ -110,8 +110,11 @@ class MessagesRelay:
             self._tail.append((frame, doc))
             self.over = kind == "message_stop"
             return b""
-        if kind == "message_start":
-            return frame if self._first else b""
+        if kind == "error":
+            self.over = True
+            self.failed = not self._first and not self.begun
+        if self.failed or (kind == "message_start" and not self._first):
+            return b""
         if kind == "content_block_start":
             self._start(doc)
         if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
@@ -133,7 +136,7 @@ class MessagesRelay:
 
     def again(self) -> bytes:
         """As `Relay`."""
-        self._first = self.own = self.over = False
+        self._first = self.own = self.over = self.failed = False
         self._places, self._tail, self.events = {}, [], []
         return b""
 

@@ -17,6 +17,7 @@ from proxy.wire.rounds import LIMIT, Apart, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _OPENING = frozenset({"response.created", "response.in_progress", "response.queued"})
+_FAILING = frozenset({"response.failed", "error"})
 _ENDING = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -28,7 +29,7 @@ class Responses(Apart):
 
     def plain(self, events: list[Event]) -> Members:
         """As `Form`."""
-        return replay_responses.plain(events)
+        return replay_responses.plain(events, _ENDING)
 
     def calls(self, doc: Members, name: str) -> Calls:
         """As `Form`."""
@@ -96,9 +97,10 @@ class ResponsesRelay:
     """`Relay` of events. Numbers in sequence are given anew."""
 
     def __init__(self, name: str) -> None:
-        self.own = self.over = False
+        self.own = self.over = self.failed = False
         self.events: list[Event] = []
         self._name = name
+        self._first = True
         self._name_shown: str | None = None  # of the response, as the client knows it
         self._opening: list[tuple[bytes, Event, Members]] = []  # until anything follows
         self._held: list[tuple[bytes, Event, Members]] = []  # until it is known what follows
@@ -132,9 +134,13 @@ class ResponsesRelay:
         at = place(doc["output_index"]) if "output_index" in doc else None
         if kind == "response.output_item.added":
             return self._added(frame, event, doc)
+        if kind in _FAILING:
+            self.failed = not self._first and not self.begun
         if kind in _ENDING:
             self._tail.append((frame, event, doc))
             self.over = True
+        elif self.failed:
+            return b""
         elif kind in _OPENING:
             if kind == "response.created":
                 self._opening.clear()  # of a round of which nothing was shown
@@ -194,7 +200,7 @@ class ResponsesRelay:
 
     def again(self) -> bytes:
         """As `Relay`."""
-        self.own = self.over = False
+        self._first = self.own = self.over = self.failed = False
         self._held, self._tail, self.events = [], [], []
         self._places, self._withheld = {}, set()
         return b""

@@ -132,6 +132,25 @@ def test_nothing_but_what_is_kept(send):
     assert send().cache == "MISS"
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"cache_control": "only-if-cached, no-cache"},
+        {"cache_control": "only-if-cached", "x_penstock_cache": "refresh"},
+        {"cache_control": "only-if-cached, no-store", "x_penstock_cache": "off"},
+        {"cache_control": "only-if-cached, max-age=0"},
+    ],
+    ids=str,
+)
+def test_nothing_but_what_is_kept_and_that_will_not_do(send, headers):
+    """RFC 9111, section 5.2.1.7: there is no stored answer that may be used, so 504."""
+    send()
+    with pytest.raises(openai.InternalServerError) as caught:
+        send(**headers)
+    assert (caught.value.status_code, caught.value.code) == (504, "not_cached")
+    assert send().cache == "HIT"
+
+
 def test_a_time_to_live_of_the_callers_own(send):
     assert send(x_penstock_cache_ttl="1").status.stored
     hit = send()

@@ -105,10 +105,15 @@ class Peer(asyncio.StreamReaderProtocol):
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self, body: bytes, status: str = "200 OK", *lines: str) -> None:
+    async def answer(
+        self, body: bytes, status: str = "200 OK", *lines: str, breaks: bool = False
+    ) -> None:
         kind = [] if any(line.startswith("content-type") for line in lines) else [JSON]
         head = ["HTTP/1.1 " + status, *kind, f"content-length: {len(body)}", *lines, "", ""]
-        await self.send("\r\n".join(head).encode() + (b"" if self.seen.method == "HEAD" else body))
+        sent = b"" if self.seen.method == "HEAD" else body[: len(body) // 2 if breaks else None]
+        await self.send("\r\n".join(head).encode() + sent)
+        if breaks:
+            self.writer.close()
 
     async def open_stream(self, kind: str = "text/event-stream") -> None:
         head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -20,7 +20,7 @@ KINDS = {
 
 
 class Tool:
-    name, space, rounds, ttl, extra = "own", "space", 2, 60.0, 0
+    name, space, rounds, ttl, extra, spent = "own", "space", 2, 60.0, 0, None
 
     async def answer(self, arguments, store):
         return Said(f"given {arguments}")

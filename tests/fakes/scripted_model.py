@@ -29,6 +29,8 @@ class Turn:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     thinking: str = ""
     status: int = 200
+    limited: bool = False  # the reply ends at the limit of its tokens
+    breaks: bool = False  # the connection ends within the text
     wait: Callable[[], bool] | None = None  # until this is true, after the text of a stream
 
 
@@ -61,7 +63,7 @@ class ScriptedModel(Misbehaving):
         calls = [(n, a(doc) if callable(a) else a) for n, a in turn.calls]
         said = Said(next(self._number), turn, [(n, json.dumps(a)) for n, a in calls], doc)
         if not doc.get("stream"):
-            await peer.answer(json.dumps(PLAIN[kind](said)).encode())
+            await peer.answer(json.dumps(PLAIN[kind](said)).encode(), breaks=turn.breaks)
             return
         await peer.open_stream()
         for event in STREAMS[kind](said):
@@ -71,6 +73,9 @@ class ScriptedModel(Misbehaving):
                 continue
             name = f"event: {event['type']}\n" if "type" in event else ""
             await peer.chunk(f"{name}data: {json.dumps(event)}\n\n".encode())
+            if turn.breaks and "delta" in str(event) and turn.text[:7] in str(event):
+                peer.writer.close()
+                return
         if kind == "chat/completions":
             await peer.chunk(b"data: [DONE]\n\n")
         await peer.send(b"0\r\n\r\n")
@@ -107,8 +112,7 @@ def _chat(said: Said) -> dict[str, Any]:
     message = {"role": "assistant", "content": said.turn.text or None, "refusal": None}
     if calls:
         message["tool_calls"] = calls
-    reason = "tool_calls" if calls else "stop"
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(said)}
     return {**_chat_head(said, "chat.completion"), "choices": [choice], "usage": _chat_usage()}
 
 
@@ -130,9 +134,15 @@ def _chat_stream(said: Said) -> Iterator[dict[str, Any] | None]:
         yield chunk({"tool_calls": [{**opening, "function": {"name": name, "arguments": ""}}]})
         for piece in _words(arguments):
             yield chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    yield chunk({}, "tool_calls" if said.calls else "stop")
+    yield chunk({}, _reason(said))
     if usage:
         yield {**head, "choices": [], "usage": _chat_usage()}
+
+
+def _reason(said: Said) -> str:
+    if said.turn.limited:
+        return "length"
+    return "tool_calls" if said.calls else "stop"
 
 
 def _words(text: str) -> Iterator[str]:
@@ -174,13 +184,14 @@ def _blocks(said: Said) -> list[dict[str, Any]]:
 
 
 def _message(said: Said) -> dict[str, Any]:
+    ended = "tool_use" if said.calls else "end_turn"
     return {
         "id": f"msg_{said.number}",
         "type": "message",
         "role": "assistant",
         "model": "m",
         "content": _blocks(said),
-        "stop_reason": "tool_use" if said.calls else "end_turn",
+        "stop_reason": "max_tokens" if said.turn.limited else ended,
         "stop_sequence": None,
         "usage": _messages_usage(),
     }
@@ -255,11 +266,13 @@ def _items(said: Said) -> list[dict[str, Any]]:
 def _response(said: Said) -> dict[str, Any]:
     details = {"input_tokens_details": {"cached_tokens": 40}, "total_tokens": 110}
     reasoning = {"output_tokens_details": {"reasoning_tokens": 2}}
+    limited = {"reason": "max_output_tokens"} if said.turn.limited else None
     return {
         "id": f"resp_{said.number}",
         "object": "response",
         "created_at": 1700000000,
-        "status": "completed",
+        "status": "incomplete" if limited else "completed",
+        "incomplete_details": limited,
         "model": "m",
         "output": _items(said),
         "parallel_tool_calls": True,
@@ -303,7 +316,7 @@ def _response_stream(said: Said) -> Iterator[dict[str, Any] | None]:
         else:
             yield event("output_item.added", output_index=index, item=item)
         yield event("output_item.done", output_index=index, item=item)
-    yield event("completed", response=whole)
+    yield event(whole["status"], response=whole)
 
 
 def _response_rules(doc: dict[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 import json
 import re
+import threading
 
 import pytest
 from backends import call, replaced
@@ -10,7 +11,7 @@ from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
-from policies.compress.freeze_places import EXTRACT
+from policies.compress.freeze_places import EXTRACT, listing
 from policies.compress.stash_original import Original, marker, name_of
 from policies.compress.stash_original import Terms as ToolTerms
 from policies.compress_history import History
@@ -160,6 +161,21 @@ async def test_what_the_client_has_not_sent_so_or_another_tool_gives_cannot_be_r
     assert "read_original" in told[1]
     step = await turn(history(), Shelf(), with_stash(talk(6), space="another"))
     assert masked(step) == [0, 1, 2]
+
+
+async def test_what_the_client_has_sent_is_looked_through_once_and_in_a_thread(monkeypatch):
+    looked = []
+
+    def watched(dialect, raw):
+        assert threading.current_thread() is not threading.main_thread()
+        looked.append(raw)
+        return listing(dialect, raw)
+
+    monkeypatch.setattr("policies.compress.history_stubs.listing", watched)
+    one = with_stash(talk(9))
+    step = await turn(history(), Shelf(), one)
+    assert step.body.raw.count(b"read_original") == 6
+    assert looked == [one.came.raw]
 
 
 def extract(number):

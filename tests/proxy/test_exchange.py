@@ -9,6 +9,7 @@ from backends import JSON, SSE, Pieces, call
 from policies.base.call import Effect
 from policies.base.reply import Reply
 from policies.base.terms import Terms
+from policies.base.usage import Usage
 from policies.prefix_breakpoints import Breakpoints
 from policies.prefix_canonical import CanonicalTools
 from policies.prefix_volatile import VolatileLines
@@ -22,6 +23,7 @@ from proxy.lane import Lane
 from proxy.pipeline import Pipeline, Stage
 from proxy.stores.bound import bind
 from proxy.stores.memory import MemoryTier
+from tests.fakes.round_replies import Tool
 
 TERMS = Terms(
     *("anthropic_marks", 1e-6, 1e-6, 0.1, 1.25, 1024, 1, 300.0),
@@ -53,9 +55,11 @@ class Client:
 class Books:
     def __init__(self):
         self.closed = []
+        self.texts = []
 
     def close(self, plan, outcome, texts):
         self.closed.append(outcome)
+        self.texts += texts
 
 
 class Upstream:
@@ -172,6 +176,39 @@ async def test_nothing_is_under_way_once_it_is_over(deeds):
     assert not house.upstream.deeds
     assert house.under_way() == (0.0, 0)
     assert house.failed == []
+
+
+async def test_what_had_come_of_a_stream_that_breaks_off_is_paid_for():
+    """As if its client had hung up."""
+    word = b'data: {"choices":[{"index":0,"delta":{"content":"So"},"finish_reason":null}]}\n\n'
+    told = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2}}\n\n'
+    for pieces, usage, texts in ([word], None, ["So"]), ([word, told], Usage(7, output=2), []):
+        house = House(cut_off(SSE, *pieces))
+        await house.ask(once(1, stream=True))
+        [outcome] = house.books.closed
+        assert (outcome.status, outcome.error, outcome.usage) == (200, "upstream_error", usage)
+        assert house.books.texts == texts
+
+
+ERROR = b'data: {"error":{"message":"overloaded"}}\n\n'
+TOLD = b'data: {"choices":[],"usage":{"prompt_tokens":7}}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(
+    ("wire", "usage"), [(ERROR, Usage(60, 40, output=10)), (ERROR + TOLD, Usage(7))]
+)
+async def test_rounds_before_one_that_ends_in_an_error_are_paid_for(wire, usage):
+    tool = Tool()
+    tool.spent = Usage(60, 40, output=10)
+
+    async def deed():
+        pieces = Pieces()
+        pieces.put(wire, None)
+        return Reply(200, SSE, pieces, "a")
+
+    house = House(deed)
+    await house.ask(once(1, stream=True, local=tool))
+    assert [outcome.usage for outcome in house.books.closed] == [usage]
 
 
 async def test_what_is_being_sent_is_under_way():

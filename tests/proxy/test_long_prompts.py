@@ -20,12 +20,15 @@ from policies.base.prompt import LONG
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
 from proxy.books import Books
+from proxy.cli_explain import _plan_of
+from proxy.config.load import loads
 from proxy.ledger import Ledger
 from proxy.metrics import Metrics
 from proxy.pipeline import Pipeline, Stage
 from proxy.prices import Prices
 from proxy.tokens import Tokens
 from tests.proxy.test_engine import Fixed, engine, pipeline
+from tests.proxy.test_explain import FILE
 
 RULES = {
     "openai_steps": ("openai", "api.openai.com"),
@@ -178,3 +181,12 @@ async def test_one_that_cannot_be_read_is_accounted_for(books, monkeypatch, capl
     assert len(books._closed) == 1
     assert "a prompt" not in caplog.text
     assert "ValueError" in caplog.text
+
+
+async def test_what_is_explained_is_read_elsewhere(tmp_path, on_loop):
+    config = loads(FILE.format(data=tmp_path, rule="openai_steps"), "penstock.yaml", {})
+    body = json.dumps(document("explained")).encode()
+    plan = await _plan_of(config, [body, body], "chat/completions", "t", diff=False)
+    assert plan["prompt_cache"]["tokens"]["shared"] == plan["prompt_cache"]["tokens"]["total"]
+    assert on_loop[0] == 0
+    assert on_loop[1] > 0

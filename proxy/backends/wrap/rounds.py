@@ -151,7 +151,7 @@ class LocalTools:
             else:
                 if stream and reply.status == 200 and kind(reply) == STREAM:
                     return held
-                if reply.status == 200 and held.doc is not None:
+                if reply.status == 200 and held.doc is not None and held.doc.get("error") is None:
                     return held
                 lost = held.reply
                 await reply.chunks.aclose()

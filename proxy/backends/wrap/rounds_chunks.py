@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from policies.base.reply import Chunks, Reply
-from proxy.errors import BrokenReply, ProxyError
+from proxy.errors import BrokenReply, ProxyError, UpstreamError
 from proxy.wire.encoding import inflating
 from proxy.wire.frames import Frames
 from proxy.wire.rounds import Relay
@@ -55,7 +55,8 @@ async def shown(
 ) -> AsyncGenerator[bytes]:
     """What passes to the client of a round, up to its last event: some upstreams linger.
 
-    Raises `BrokenReply` where a `hidden` round ends before anything of it was shown.
+    Raises `UpstreamError` where a `hidden` round fails before anything of it was shown, and
+    `BrokenReply` where it, or a round of which something is not shown, stops without an end.
     """
     async for chunk in reply.chunks:
         passed = b"".join(map(relay.feed, frames.feed(chunk)))
@@ -63,10 +64,12 @@ async def shown(
             raise BrokenReply(f"the upstream sent an event of more than {_LARGEST:,} bytes")
         if passed:
             yield passed
+        if relay.failed:
+            raise UpstreamError("the upstream sent an error instead of going on with its reply")
         if relay.over:
             return
-    if hidden and not relay.whole and not relay.begun:
-        raise BrokenReply("the upstream ended its reply before it had said anything")
+    if (hidden or relay.own) and not relay.whole:
+        raise BrokenReply("the upstream's reply stopped without an end")
 
 
 class Unreadable(BrokenReply):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import msgspec
 
 from policies.base.body import Body
-from policies.base.call import Call, Dialect
+from policies.base.call import Call
 from policies.base.local_tool import Said
 from policies.base.reply import Reply
+from policies.base.usage import Usage
 from proxy.backends.wrap.rounds_memory import Bind, Rounds, unseen
 from proxy.backends.wrap.rounds_prompt import Prompt, spoken, with_member
 from proxy.backends.wrap.rounds_request import unedited
@@ -74,6 +76,7 @@ class Talk:
         """What is sent after this round; None where it was the last."""
         form, self.lost = self.form, None
         self.docs.append(doc)
+        self._account()
         if self._alone:
             return None
         calls = form.calls(doc, self._tool.name)
@@ -92,6 +95,15 @@ class Talk:
             return None
         self._said += form.turn(doc)
         return self._told(answers)
+
+    def _account(self) -> None:
+        """Tell the tool what the rounds so far have cost, as far as that is known."""
+        found = [usage_of(self._call.dialect, doc) for doc in self.docs]
+        told = [usage for usage in found if usage is not None]
+        self._tool.spent = reduce(Usage.plus, told) if told else None
+        each = sum(usage.input + usage.output for usage in told)
+        whole = len(told) == len(found)
+        self._tool.extra = each - told[0].input - told[-1].output if whole else 0
 
     def _told(self, answers: Answers) -> Call:
         """The prompt that goes on with these answers."""
@@ -139,7 +151,6 @@ class Talk:
         `same`: what it has been told of the reply already, and what must stay so.
         """
         form, name = self.form, self.docs[-1].get("id")
-        self._tool.extra = _extra(self._call.dialect, self.docs)
         shown = form.shown(self.docs, self._tool.name, cut=self.cut) | same
         if self._owed or shown.get("id") != name:
             await self._rounds.owe(self._call, shown, self._owed, name)
@@ -157,11 +168,3 @@ def _error(said: Said) -> Said:
         " with what you have.",
         failed=True,
     )
-
-
-def _extra(dialect: Dialect, docs: Sequence[dict[str, Any]]) -> int:
-    """Tokens beyond what one round would have had; 0 where they were not told."""
-    told = [usage for doc in docs if (usage := usage_of(dialect, doc)) is not None]
-    if len(told) < len(docs):
-        return 0
-    return sum(usage.input + usage.output for usage in told) - told[0].input - told[-1].output

@@ -93,6 +93,7 @@ def test_without_our_headers_the_controls_are_the_default():
         ({"cache-control": "no-store"}, CacheMode.READ_ONLY),
         ({"cache-control": "no-cache, no-store"}, CacheMode.OFF),
         ({"cache-control": "only-if-cached"}, CacheMode.ONLY),
+        ({"cache-control": "only-if-cached, no-cache"}, CacheMode.ONLY),
         ({"cache-control": "Max-Age=5"}, CacheMode.ON),
         ({"cache-control": "no-store", "x-penstock-cache": "on"}, CacheMode.READ_ONLY),
         ({"cache-control": "no-store", "x-penstock-cache": "refresh"}, CacheMode.OFF),

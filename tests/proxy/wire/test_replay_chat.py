@@ -67,6 +67,21 @@ def test_parallel_tool_calls_join_by_index():
     assert message["content"] is None
 
 
+@pytest.mark.parametrize("name", [None, "f"])
+@pytest.mark.parametrize("ids", [["a", "a", "a"], ["a", "b", "c"]])
+def test_pieces_of_one_call_that_all_have_an_id_are_one(ids, name):
+    """Some upstreams repeat it, some make a new one each time; the first is the call's."""
+    pieces = zip(ids, ["f", name, name], ["", '{"x"', ":1}"], strict=True)
+    parts = [call(0, said, text, id=each, type="function") for each, said, text in pieces]
+    two = call(0, "f", '{"x":2}', id="z", type="function")
+    stream = body(*[piece({"tool_calls": [each]}) for each in [*parts, two]], piece(finish="stop"))
+    calls = plain(stream)["choices"][0]["message"]["tool_calls"]
+    assert [(each["id"], each["function"]) for each in calls] == [
+        ("a", {"name": "f", "arguments": '{"x":1}'}),
+        ("z", {"name": "f", "arguments": '{"x":2}'}),
+    ]
+
+
 def test_refusals_reasoning_and_unknown_texts_join():
     message = said(
         {"role": "assistant", "refusal": "I ", "reasoning_content": "h", "x_note": "1"},
@@ -151,17 +166,16 @@ def test_audio_joins():
 
 
 def test_calls_that_share_an_index_are_told_apart_by_their_ids():
-    parts = [call(0, "f", id="a"), call(0, None, "{"), call(0, "f", "{}", id="b")]
+    parts = [call(0, "f", id="a"), call(0, None, "[]"), call(0, "f", "{}", id="b")]
     stream = body(*(piece({"tool_calls": [each]}) for each in [*parts, call(1, "g", id="c")]))
     made = plain(stream)["choices"][0]["message"]["tool_calls"]
     said = [(each["id"], each["function"]["name"], each["function"]["arguments"]) for each in made]
-    assert said == [("a", "f", "{"), ("b", "f", "{}"), ("c", "g", "")]
+    assert said == [("a", "f", "[]"), ("b", "f", "{}"), ("c", "g", "")]
 
 
 @pytest.mark.parametrize(
     "deltas",
     [
-        [{"tool_calls": [call(0, "f", id="a")]}, {"tool_calls": [call(0, id="b")]}],
         [{"tool_calls": [{"id": "a"}]}],
         [{"reasoning_details": [{"text": "a"}]}, {"reasoning_details": [{"text": "b"}]}],
         [{"content": "a"}, {"content": [{"type": "text"}]}],

@@ -2,7 +2,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.wire.frames import Frames
@@ -57,7 +57,10 @@ def test_frames_are_the_same_however_the_stream_is_cut(wire, cuts):
 
 @pytest.mark.parametrize("form", FORMS)
 @given(chunks=CHUNKS)
+@example(chunks=[b'data: {"type":[]}\n\n'])
 def test_foreign_events_raise_nothing(form, chunks):
+    with contextlib.suppress(CannotRender):
+        form.plain(events(b"".join(chunks)))
     relay = form.relay("own", usage=True)
     passed = b"".join(map(relay.feed, chunks)) + relay.broken()
     if not relay.own:
