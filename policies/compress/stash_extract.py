@@ -13,25 +13,32 @@ _WIDE = 320  # characters of a line from which on it is cut into parts
 _PART = 160
 _cut = re.compile(rf"(?s).{{{_PART // 4},{_PART - 1}}}[, }}\]]")
 
-_FAILURE = (
-    r"error|exception|fail(?:ed|ure)|fatal|panic|traceback|denied|refused|forbidden"
-    r"|time(?:d ?| )?out|abort(?:ed|ing)|segfault|segmentation fault|critical|not found|cannot"
-    r"|unable to|could not|unhandled|killed|out of memory|core dumped|err!|no such file|not ok"
-    r"|undefined reference|undefined symbol"
+_FAILURES = (
+    *("error", "exception", "failed", "failure", "fatal", "panic", "traceback", "denied"),
+    *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
+    *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
+    *("unable to", "could not", "unhandled", "killed", "out of memory", "core dumped", "err!"),
+    *("no such file", "not ok", "undefined reference", "undefined symbol"),
 )
-_RESULT = "return[ _]?code|status[ _]code|non-?zero"
+_RESULTS = (
+    *("return code", "return_code", "returncode", "status code", "status_code"),
+    *("nonzero", "non-zero"),
+)
 # Whatever names a failure or a result, unless the value that follows says that there is none.
 _TOLD = re.compile(
-    rf"(?:{_FAILURE})"
+    rf"(?:{'|'.join(_FAILURES)})"
     r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
     r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
-    rf"|{_RESULT}"
+    rf"|{'|'.join(_RESULTS)}"
     r"|^[ \t]{1,40}at \S|\bFile \"[^\"\n]{1,200}\", line \d",
     re.IGNORECASE,
 )
-# All of this and more; letters outside of ASCII may be such letters in another case.
+# Of a text in lower case, what stands in all that the pattern finds. Nothing but plain words, of
+# which the engine makes no automaton; and what is left of letters that are others' other case.
 _may_tell = prefilter(
-    rf"(?i:{_FAILURE}|exit|{_RESULT}|^[ \t]+at |file \")|[\u0130\u0131\u017f\u212a]"
+    "|".join(
+        (*_FAILURES, *_RESULTS, "exit", " at ", "\tat ", 'file "', "\u0131", "\u017f", "\u0307")
+    )
 )
 
 
@@ -76,7 +83,7 @@ def _told(parts: list[str]) -> Iterator[int]:
     """The parts that tell of a failure or a result, once where they are equal."""
     seen: set[str] = set()
     for at, part in enumerate(parts):
-        if _may_tell(part) and (bare := part.strip()) not in seen and _TOLD.search(part):
+        if _may_tell(part.lower()) and (bare := part.strip()) not in seen and _TOLD.search(part):
             seen.add(bare)
             yield at
 

@@ -93,7 +93,7 @@ BESIDE = st.sampled_from(["", "x", " ", "\n", "\u0301", "\u00bd", "\ud800"])
 @given(st.from_regex(_TOLD), OTHERS, BESIDE, BESIDE)
 def test_nothing_is_screened_out_that_tells_of_a_failure(text, others, before, after):
     text = before + text.translate(others) + after
-    assert _may_tell(text) or not _TOLD.search(text)
+    assert _may_tell(text.lower()) or not _TOLD.search(text)
 
 
 def test_adversarial_texts():
