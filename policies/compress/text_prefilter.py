@@ -18,7 +18,7 @@ def prefilter(pattern: str) -> Callable[[str], bool]:
     """Searches for a pattern in the syntax of Rust's `regex`, which pydantic has in it.
 
     Linear in the text whatever the pattern; so there is no looking around. Patterns for `re`
-    mean the same if they have no white space in brackets, except for which letters outside of
+    mean the same if verbose ones have no white space in brackets, but for which letters outside of
     ASCII are words' and which are the same in another case. True also for texts with halves of
     surrogate pairs, which that engine does not take.
     """
