@@ -89,11 +89,12 @@ class _Recipe:
     def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
         found = []
         for spot in spots(dialect, raw, users=True):
-            documents = delimited(spot.text) if spot.pasted else None
-            if documents:
+            if not spot.pasted:
+                asked = of_result(dialect, earlier, spot.call)
+            elif documents := delimited(spot.text):
                 asked = around(spot.text, documents)
             else:
-                asked = "" if spot.pasted else of_result(dialect, earlier, spot.call)
+                continue
             if asked:
                 found.append(spot._replace(about=(asked,)))
         return found

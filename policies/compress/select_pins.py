@@ -132,7 +132,7 @@ def names(question: str) -> re.Pattern[str] | None:
     for match in _NAME.finditer(question):
         word = match[0].strip(_EDGES)
         if word.isalpha() and (inner := word[1:]) == inner.lower():
-            continue  # the most
+            continue  # a plain word, as nearly all are
         if 1 < len(word) <= 200 and (_NUMBER.fullmatch(word) or _identifies(word)):
             found.setdefault(word)
     if not found:

@@ -19,7 +19,7 @@ _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+
 # Accents that are signs of their own, apostrophes and okinas.
 _silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
 _foreign_sign = re.compile(r"[^\x00-\x7f\w]")  # dashes, quotation marks, whatever parts words
-_stemmer: Any = Stemmer.Stemmer("english", 0)  # whose threads wait for one another
+_stemmer: Any = Stemmer.Stemmer("english", 0)  # in C: the GIL keeps threads apart
 BORDER = "\0"  # between texts
 _ASCII = [chr(sign) for sign in range(128)]
 _PLAIN = (
@@ -34,7 +34,7 @@ _KINDS = (
 )
 _HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
-_LONG = 5  # letters
+_LONG = 5  # letters of a word that may stand in pieces
 
 # Words that say how something is asked, not what: they are rare in some texts and mean nothing.
 _ASKING = """
@@ -111,8 +111,8 @@ def stem(word: str) -> str:
 class Question:
     """`terms`: the stems of its words in order, without stop-words and at most so many.
 
-    `signs`: a character for each of them. `long`: those that may also stand in pieces, or
-    together with others: `superbowl` as `Super Bowl`.
+    `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
+    `superbowl` as `Super Bowl`.
     """
 
     def __init__(self, text: str, most: int = 64) -> None:
