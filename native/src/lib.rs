@@ -24,3 +24,4 @@ mod json_spelling;
 mod json_tables;
 mod json_words;
 mod json_writer;
+mod select_words;
