@@ -87,11 +87,15 @@ fn asked(given: &str) -> Result<(&[u8], &[u8]), Unfit> {
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == BLANK || byte == BORDER).filter(|word| !word.is_empty())
+    text.split(|&byte| byte == BLANK || byte == BORDER)
+        .filter(|word| !word.is_empty())
 }
 
 fn lead(word: &[u8]) -> &[u8] {
-    let mut letters = word.iter().enumerate().filter(|(_, &byte)| byte & 0xc0 != 0x80);
+    let mut letters = word
+        .iter()
+        .enumerate()
+        .filter(|(_, &byte)| byte & 0xc0 != 0x80);
     &word[..letters.nth(LEAD).map_or(word.len(), |(at, _)| at)]
 }
 
