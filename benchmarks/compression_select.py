@@ -128,9 +128,8 @@ def ours(context: Context, share: float, count: Count) -> str:
     split = delimited(text)
     if split is None:
         raise ValueError("the documents are not found")
-    made = chosen(
-        text, split, around(text), Limits(_SETTINGS.get(share, share), None), (lexical, count)
-    )
+    limits = Limits(_SETTINGS.get(share, share), None)
+    made = chosen(text, split, around(text, split), limits, (lexical, count))
     short = text if made is None else made.text
     return short[split.pieces[0].start : len(short) - len(text) + split.pieces[-1].end]
 
@@ -227,10 +226,11 @@ def _scalars(value: Any) -> Iterator[str]:
 
 def speed(found: Sequence[Context], count: Count) -> float:
     """Megabytes a second of the process's own time, each prompt at its first sight."""
+    size = sum(len(each.prompt.encode()) for each in found) / 1e6
     begun = time.process_time()
     for each in found:
         ours(each, 0.3, count)
-    return sum(len(each.prompt.encode()) for each in found) / 1e6 / (time.process_time() - begun)
+    return size / (time.process_time() - begun)
 
 
 def selection(data: Path, count: Count) -> tuple[list[Bar], Table]:

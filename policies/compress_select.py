@@ -89,8 +89,13 @@ class _Recipe:
     def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
         found = []
         for spot in spots(dialect, raw, users=True):
-            asked = around(spot.text) if spot.pasted else of_result(dialect, earlier, spot.call)
-            if asked and (not spot.pasted or delimited(spot.text)):
+            if not spot.pasted:
+                asked = of_result(dialect, earlier, spot.call)
+            elif documents := delimited(spot.text):
+                asked = around(spot.text, documents)
+            else:
+                continue
+            if asked:
                 found.append(spot._replace(about=(asked,)))
         return found
 

@@ -35,6 +35,7 @@ mod log_read;
 mod log_signs;
 mod log_stamps;
 mod log_templates;
+mod select_words;
 mod text_code;
 mod text_progress;
 mod text_protected;

@@ -56,9 +56,10 @@ def _numbered(text: str) -> list[Document]:
         return []
     found: list[Document] = []
     for match in matches:
-        name = "after" if match["long"] else "rest"
-        end = match.start() + len(match[0].rstrip()) - 1
-        found.append(Document(match.start(), end, match.start(name) - 1, end))
+        start = match.start()
+        end = start + len(match[0].rstrip()) - 1
+        opens = match.start(match.lastindex or 0) - 1
+        found.append(Document(start, end, opens, end))
     return found if _adjacent(text, found) else []
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
 
 from policies.base.ports import Count
@@ -147,3 +147,21 @@ def screen(text: str) -> str:
 def repeats(text: str) -> str | None:
     """See `text_repeats.noted`. Raises `Unfit`."""
     return _made(_repeats, text)
+
+
+_words_led = _operation("penstock_words_led")
+_words_marked = _operation("penstock_words_marked")
+
+
+def words_led(texts: str, leads: Iterable[str]) -> list[str]:
+    """The words of `select_words.plain` texts whose first three letters these are, each once.
+
+    Raises `Unfit`.
+    """
+    return (_made(_words_led, f"{' '.join(leads)}\0{texts}") or "").split()
+
+
+def words_marked(texts: str, signs: Mapping[str, str]) -> list[str]:
+    """Of each of these texts a sign for each word, a blank where it has none. Raises `Unfit`."""
+    listed = " ".join(map("=".join, signs.items()))
+    return (_made(_words_marked, f"{listed}\0{texts}") or "").split("\0")

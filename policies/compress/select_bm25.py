@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import log
 
 K1, B = 2.0, 0.75  # how fast repeats count less; how much long passages count less
@@ -14,11 +16,9 @@ def idf(passages: int, holding: int) -> float:
 
 
 def weights(counts: Sequence[Mapping[str, float]], terms: Sequence[str]) -> dict[str, float]:
-    """The idf of each term."""
-    return {
-        term: idf(len(counts), sum(1 for each in counts if each.get(term)))
-        for term in dict.fromkeys(terms)
-    }
+    """The idf of each term, given how often each passage holds those that it holds."""
+    holding = Counter(chain.from_iterable(counts))
+    return {term: idf(len(counts), holding[term]) for term in dict.fromkeys(terms)}
 
 
 def scores(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from policies.base.ports import Count
 from policies.compress.freeze_form import Short
 from policies.compress.select_passages import Piece, Split
-from policies.compress.select_pins import factual, names, signs_in, troubled
+from policies.compress.select_pins import factual, names, troubled
 from policies.compress.select_rank import Passage
 
 _FEWEST = 3  # passages that are chosen among
@@ -60,14 +60,13 @@ def chosen(
 
 def _pinned(text: str, texts: Sequence[str], pieces: Sequence[Piece], question: str) -> set[int]:
     """Places of the passages of a text that stay whatever else is asked for."""
-    signs = signs_in(text)
     named = names(question)
     if named is not None and not named.search(text):
         named = None
     return {
         place
         for place, (each, piece) in enumerate(zip(texts, pieces, strict=True))
-        if piece.fixed or troubled(each, signs) or (named is not None and named.search(each))
+        if piece.fixed or troubled(each) or (named is not None and named.search(each))
     }
 
 

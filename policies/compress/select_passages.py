@@ -15,9 +15,10 @@ _LONG = 1_600  # characters of a paragraph, from which on it is taken apart at t
 _PIECE = 800  # characters of such a part, at least
 _HEADING = re.compile(r"#{1,6} \S|(?:={2,6}|\*\*)[^*=\n]{1,100}(?:={2,6}|\*\*):?$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
+# Each begins with a sign that is searched for.
 _TITLED = re.compile(
-    r"\(?\b[Tt]itle:[ \t]*(?P<label>[^)\n]{1,200})|<title>(?P<tag>[^<]{1,200})</title>"
-    r"|\btitle=\"(?P<quoted>[^\"]{1,200})\""
+    r"[Tt](?<=\b[Tt])itle:[ \t]*(?P<label>[^)\n]{1,200})|<title>(?P<tag>[^<]{1,200})</title>"
+    r"|t(?<=\bt)itle=\"(?P<quoted>[^\"]{1,200})\""
 )
 _TOP = 400  # characters of a document in which its title is looked for
 _LINE = 120  # characters of a first line that may be a title
@@ -52,7 +53,7 @@ def _title(text: str, document: Document) -> str:
     """What a label, tag or attribute says, or else a short first line."""
     found = _TITLED.search(text, document.start, min(document.end, document.start + _TOP))
     if found:
-        return next(group for group in found.groups() if group)
+        return found[found.lastindex or 0]
     inner = text[document.opens : document.closes].lstrip()[: _LINE + 1]
     line, more, _ = inner.partition("\n")
     return line if more else ""

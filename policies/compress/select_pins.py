@@ -6,16 +6,15 @@ Every pattern takes time in proportion to the text: none repeats what may begin 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-# Of a text with a line feed in front, which is searched for.
-_FRAME = re.compile(
-    r"""(?mx)\n[ \t>]*(?:
+from policies.compress.text_prefilter import prefilter
+
+_FRAMES = r"""[\ \t>]*(?:
         Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
       | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
       | Failed\b | Killed$
     )"""
-)
+_FRAME = re.compile(rf"(?mx)\n{_FRAMES}")  # of a text with a line feed in front
 # Trouble in whatever case it stands.
 _PHRASES = (
     *("permission denied", "access denied", "connection refused", "connection reset"),
@@ -35,7 +34,7 @@ _FORMS = {
     """,
     ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
     ("code",): r"""
-        \b(?i:(?:return(?:ed)?|error|status|exit|with)[ _]?code["']?\ ?[:=]?\ ?-?[0-9])
+        \b(?i:(?:return(?:ed)?|error|status|exit|with)[\ _]?code["']?\ ?[:=]?\ ?-?[0-9])
     """,
     ("rc=", "rc =", "rc:", "rc :"): r"\b(?i:rc\ ?[:=]\ ?-?[0-9])",
     ("returned ",): r"\b(?i:returned\ (?:-?[0-9]{1,3}$|(?:a\ )?non-?zero))",
@@ -47,7 +46,7 @@ _FORMS = {
         \b(?i:level["']?\ ?[=:]\ ?["']?(?:err|fatal|critical|panic|alert|emerg))
     """,
     ("status", "http"): r"""
-        \b(?:(?i:status["']?[ :=]\ ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2})\b
+        \b(?:(?i:status["']?[\ :=]\ ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})?\ [45][0-9]{2})\b
     """,
     (
         *(" not found", " internal server", " bad ", " forbidden", " unauthorized"),
@@ -62,6 +61,13 @@ _FORMS = {
     """,
 }
 _TROUBLE = {signs: re.compile(f"(?mx){form}") for signs, form in _FORMS.items()}
+# All of this and more: any letter outside of ASCII may part words, or be a letter in another case.
+_may_trouble = prefilter(
+    "|".join((rf"(?mx)^{_FRAMES}", *_FORMS.values(), f"(?i:{'|'.join(map(re.escape, _PHRASES))})"))
+    .replace(r"\b", r"(?-u:\b)")
+    .replace(r"\w", r"\w[:^ascii:]")
+    + "|[\u0130\u0131\u017f\u212a]"
+)
 # Each begins at a sign that is rare in prose, so that a search passes over the rest.
 _FACT = re.compile(
     r"""(?x)
@@ -94,38 +100,18 @@ _NUMBER = re.compile(r"[0-9][0-9.,:/%-]*[0-9%]")
 _MOST = 64  # names of a question
 
 
-class Signs(NamedTuple):
-    """What parts of a text have in them that have trouble: a phrase, or words of a pattern."""
-
-    phrases: list[str]
-    words: list[tuple[list[str], re.Pattern[str]]]
-
-
-def signs_in(text: str) -> Signs:
-    """Those of a text and of its parts."""
+def troubled(text: str) -> bool:
+    """Whether it has an error, an exit code or a stack frame in it."""
+    if not _may_trouble(text):
+        return False
     low = text.lower()
-    words = [
-        ([sign for sign in signs if sign in low], pattern) for signs, pattern in _TROUBLE.items()
-    ]
-    return Signs(
-        [phrase for phrase in _PHRASES if phrase in low],
-        [(found, pattern) for found, pattern in words if found],
-    )
-
-
-def troubled(text: str, signs: Signs | None = None) -> bool:
-    """Whether it has an error, an exit code or a stack frame in it.
-
-    `signs`: those of a text that it is part of.
-    """
-    if _FRAME.search(f"\n{text}"):
-        return True
-    phrases, words = signs or signs_in(text)
-    low = text.lower()
-    if any(phrase in low for phrase in phrases):
-        return True
-    return any(
-        pattern.search(text) for found, pattern in words if any(sign in low for sign in found)
+    return bool(
+        _FRAME.search(f"\n{text}")
+        or any(phrase in low for phrase in _PHRASES)
+        or any(
+            any(sign in low for sign in signs) and pattern.search(text)
+            for signs, pattern in _TROUBLE.items()
+        )
     )
 
 
@@ -145,6 +131,8 @@ def names(question: str) -> re.Pattern[str] | None:
     found: dict[str, None] = {}
     for match in _NAME.finditer(question):
         word = match[0].strip(_EDGES)
+        if word.isalpha() and (inner := word[1:]) == inner.lower():
+            continue  # a plain word, as nearly all are
         if 1 < len(word) <= 200 and (_NUMBER.fullmatch(word) or _identifies(word)):
             found.setdefault(word)
     if not found:

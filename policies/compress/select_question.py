@@ -9,7 +9,7 @@ import msgspec
 from policies.base.call import Dialect
 from policies.compress.freeze_calls import tool_call
 from policies.compress.freeze_places import spots
-from policies.compress.select_passages import delimited
+from policies.compress.select_passages import Split, delimited
 
 _LONGEST = 4_000  # characters of what a user says, from its end
 _USER = b'"user"'
@@ -46,22 +46,23 @@ def _said(dialect: Dialect, earlier: Sequence[bytes]) -> str:
     """The last words of a user, less the documents that come with them."""
     for raw in reversed(earlier):
         if _USER in raw:
-            said = [around(spot.text) for spot in spots(dialect, raw, users=True) if spot.pasted]
+            texts = [spot.text for spot in spots(dialect, raw, users=True) if spot.pasted]
+            said = [around(each, delimited(each)) for each in texts]
             text = "\n".join(part for part in said if part)
             if text:
                 return text[-_LONGEST:]
     return ""
 
 
-def around(text: str) -> str:
+def around(text: str, documents: Split | None) -> str:
     """What a text asks of the documents in it: what stands behind them, or else before them.
 
     The whole text where it has no documents.
     """
-    split = delimited(text)
-    if split is None:
+    if documents is None:
         return text.strip()
-    before, after = text[: split.pieces[0].start], text[split.pieces[-1].end :]
+    first, *_, last = documents.pieces
+    before, after = text[: first.start], text[last.end :]
     asked = after if any(each.isalnum() for each in _untagged(after)) else before
     return _untagged(asked).strip()[-_LONGEST:]
 

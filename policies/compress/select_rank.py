@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from policies.compress import select_bm25 as bm25
-from policies.compress.select_words import Question, words
+from policies.compress.select_words import BORDER, OTHER, Question, plain
 
 _HEAD = 3  # a term in a title counts as often
 _PAIR = 0.75  # of two terms' mean idf, where they follow one another as in the question
@@ -23,56 +22,58 @@ class Passage(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A passage in words: `body` and `head` as the question's terms or "", `said` as spoken."""
+    """A passage in the question's signs."""
 
-    said: list[str]
-    body: list[str]
-    head: list[str]
+    body: str
+    head: str
 
 
 def lexical(text: str, passages: Sequence[Passage]) -> list[float]:
     """BM25 with titles counted more, and more for terms side by side. 0: not one term in it."""
     question = Question(text)
-    said = [words(each.text) for each in passages]
-    heads = question.read([words(each.head) for each in passages])
-    read = list(map(_Read, said, question.read(said), heads))
-    counts = [Counter(each.body) for each in read]
-    for held, each in zip(counts, read, strict=True):
-        for term in each.head:
-            held[term] += _HEAD
-        del held[""]
-    _find_hidden(question, read, counts)
+    said = plain([*(each.text for each in passages), *(each.head for each in passages)])
+    signs = question.read(said)
+    read = list(map(_Read, signs[: len(passages)], signs[len(passages) :]))
+    counts = [_counted(question, each) for each in read]
+    _find_hidden(question, said, counts)
     weight = bm25.weights(counts, question.terms)
     found = bm25.scores(counts, [len(each.body) + len(each.head) for each in read], weight)
-    pairs = set(pairwise(question.terms))
+    pairs = [
+        (question.signs[one] + question.signs[other], (weight[one] + weight[other]) / 2)
+        for one, other in sorted(set(pairwise(question.terms)))
+    ]
     return [
-        round(score + _PAIR * _beside(each, pairs, weight) + _MEANT * _meant(each.head), 6)
+        round(score + _PAIR * _beside(each, pairs) + _MEANT * _meant(each.head), 6)
         if score
         else 0.0
         for score, each in zip(found, read, strict=True)
     ]
 
 
-def _find_hidden(question: Question, read: list[_Read], counts: list[Counter[str]]) -> None:
-    """Terms that stand nowhere as words may stand somewhere in pieces."""
-    absent = [term for term in dict.fromkeys(question.terms) if not any(term in c for c in counts)]
-    runs = ["".join(each.said) for each in read] if absent else []
+def _counted(question: Question, read: _Read) -> dict[str, int]:
+    """How often each term stands in a passage, if it does."""
+    both = read.body + read.head * _HEAD
+    return {term: both.count(sign) for term, sign in question.signs.items() if sign in both}
+
+
+def _find_hidden(question: Question, said: str, counts: Sequence[dict[str, int]]) -> None:
+    """Terms that stand nowhere as words may stand somewhere in pieces, or within others."""
+    present = set().union(*counts)
+    absent = [term for term in question.signs if term in question.long and term not in present]
+    runs = said.encode().translate(None, b" ").split(BORDER.encode()) if absent else []
     for term in absent:
         for run, held in zip(runs, counts, strict=False):
-            if often := question.hidden(term, run):
+            if often := run.count(term.encode()):
                 held[term] = often
 
 
-def _beside(read: _Read, pairs: set[tuple[str, str]], weight: dict[str, float]) -> float:
+def _beside(read: _Read, pairs: Sequence[tuple[str, float]]) -> float:
     """The mean idf of pairs of the question that stand side by side, each pair once."""
-    both = chain(pairwise(read.head), pairwise(read.body))
-    there = pairs.intersection(pair for pair in both if pair[0] and pair[1])
-    return sum((weight[one] + weight[other]) / 2 for one, other in sorted(there))
+    return sum(mean for pair, mean in pairs if pair in read.body or pair in read.head)
 
 
-def _meant(head: list[str]) -> float:
+def _meant(head: str) -> float:
     """How much of a title the question says."""
-    told = set(head)
-    if not told:
-        return 0.0
-    return len(told - {""}) / (len(told - {""}) + head.count(""))
+    others = head.count(OTHER)
+    told = len(set(head) - {OTHER})
+    return told / (told + others) if head else 0.0

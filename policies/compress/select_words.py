@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-import snowballstemmer
+import Stemmer
+
+from policies.compress import native
 
 _word = re.compile(r"[^\W_]+").findall
-_plain = re.compile("[a-z0-9]+").findall  # the same of ASCII in lower case, found faster
 _camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 # Accents that are signs of their own, apostrophes and okinas.
 _silent = re.compile("[\u0300-\u036f'\u2018\u2019\u02bb\u02bc]")
-_stemmer: Any = snowballstemmer.stemmer("english")
+_foreign_sign = re.compile(r"[^\x00-\x7f\w]")  # dashes, quotation marks, whatever parts words
+_stemmer: Any = Stemmer.Stemmer("english", 0)  # in C: the GIL keeps threads apart
+BORDER = "\0"  # between texts
+_ASCII = [chr(sign) for sign in range(128)]
+_PLAIN = (
+    "".join(each.lower() if each.isalnum() or each == BORDER else " " for each in _ASCII)
+    .encode()
+    .ljust(256)
+)
+_KINDS = (
+    "".join("A" if each.isupper() else "a" if each.isalnum() else " " for each in _ASCII)
+    .encode()
+    .ljust(256)
+)
+_HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
-_HIDDEN = 5  # letters of a word that may stand in pieces: `superbowl` as `Super Bowl`
+_LONG = 5  # letters of a word that may stand in pieces
 
 # Words that say how something is asked, not what: they are rare in some texts and mean nothing.
 _ASKING = """
@@ -32,27 +47,49 @@ _ASKING = """
     your s t re ve ll d m
 """
 STOP = frozenset(_ASKING.split())
+_STOPPED = dict.fromkeys(STOP, "")
+OTHER = " "  # stands for a word that is no term
+_FIRST = ord("0")  # of what stands for terms
 
 
 def fold(text: str) -> str:
-    """Without accents and apostrophes."""
+    """Without accents and apostrophes, and in ASCII where all of its letters are."""
     if text.isascii():
         return text.replace("'", "")
-    return _silent.sub("", unicodedata.normalize("NFKD", text))
+    text = _silent.sub("", unicodedata.normalize("NFKD", text))
+    parted = text if text.isascii() else _foreign_sign.sub(" ", text)
+    return parted if parted.isascii() else text
 
 
-def words(text: str) -> list[str]:
-    """In lower case and in order, identifiers and camel case taken apart.
+def plain(texts: Sequence[str]) -> str:
+    """Of each text the words in lower case, with blanks between, and a border between texts.
 
-    Where words are not spaced, as in Chinese, pairs of signs stand for them.
+    Identifiers and camel case are taken apart. Where words are not spaced, as in Chinese, pairs
+    of signs stand for them.
     """
-    text = fold(text)
-    plain = text.isascii()
-    if not plain:
-        text = _unspaced.sub(_pairs, text)
-    if _camel.search(text):
-        text = _camel.sub(r" \g<0>", text)
-    return (_plain if plain else _word)(text.lower())
+    folded = [fold(text) for text in texts]
+    ours = [text.replace(BORDER, " ") if text.isascii() else "" for text in folded]
+    found = _parted(BORDER.join(ours).encode()).translate(_PLAIN).decode()
+    if all(map(str.isascii, folded)):
+        return found
+    pairs = zip(folded, found.split(BORDER), strict=True)
+    return BORDER.join(part if text.isascii() else _foreign(text) for text, part in pairs)
+
+
+def _foreign(text: str) -> str:
+    return " ".join(_word(_camel.sub(r" \g<0>", _unspaced.sub(_pairs, text)).lower()))
+
+
+def _parted(raw: bytes) -> bytes:
+    """With a blank before each hump of camel case."""
+    kinds = raw.translate(_KINDS)
+    parts = []
+    last, at = 0, kinds.find(_HUMP)
+    while at >= 0:
+        parts.append(raw[last : at + 1])
+        last = at + 1
+        at = kinds.find(_HUMP, last)
+    return b" ".join((*parts, raw[last:]))
 
 
 def _pairs(match: re.Match[str]) -> str:
@@ -72,30 +109,40 @@ def stem(word: str) -> str:
 
 
 class Question:
-    """`terms`: the stems of its words in order, without stop-words and at most so many."""
+    """`terms`: the stems of its words in order, without stop-words and at most so many.
+
+    `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
+    `superbowl` as `Super Bowl`.
+    """
 
     def __init__(self, text: str, most: int = 64) -> None:
-        said = [word for word in words(text) if word not in STOP][:most]
+        said = [word for word in plain([text]).split() if word not in STOP][:most]
         self.terms = [stem(word) for word in said]
-        self._said = dict(zip(said, self.terms, strict=True))
-        self._hidden = {stem(word) for word in said if len(word) >= _HIDDEN}
+        self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
+        self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
+        self.long = {stem(word) for word in said if len(word) >= _LONG}
 
-    def read(self, spoken: Sequence[list[str]]) -> list[list[str]]:
-        """Of each of these texts in words, less stop-words: the question's term, or "" if none."""
-        terms = set(self.terms)
-        leads = {term[:_LEAD] for term in terms}
-        starts = tuple(term[:-1] for term in terms)  # at its end alone a stem may be another
-        known: dict[str, str | None] = dict.fromkeys(chain.from_iterable(spoken), "")
-        for word in [word for word in known if word[:_LEAD] in leads]:
-            if word.startswith(starts) and (found := stem(word)) in terms:
-                known[word] = found
-        known |= self._said | dict.fromkeys(STOP)
-        get = known.__getitem__
-        return [[term for term in map(get, each) if term is not None] for each in spoken]
+    def read(self, texts: str) -> list[str]:
+        """Of each of these `plain` texts a sign for each word that is no stop-word.
 
-    def hidden(self, term: str, run: str) -> int:
-        """How often a term stands in words that are written together or apart.
-
-        `run`: the words of a text without anything between.
+        That of its term in `signs`, or a blank where the question has no such term.
         """
-        return run.count(term) if term in self._hidden else 0
+        leads = {term[:_LEAD] for term in self.signs}
+        try:
+            return native.words_marked(texts, self._known(native.words_led(texts, leads)))
+        except native.Unfit:
+            spoken = [text.split() for text in texts.split(BORDER)]
+            known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
+            known |= self._known([word for word in known if word[:_LEAD] in leads])
+            get = known.__getitem__
+            return ["".join(map(get, each)) for each in spoken]
+
+    def _known(self, led: Iterable[str]) -> dict[str, str]:
+        """What stands for the question's words, for stop-words, and for those of these words."""
+        starts = tuple(term[:-1] for term in self.signs)  # at its end alone a stem may be another
+        found = {
+            word: self.signs[term]
+            for word in led
+            if word.startswith(starts) and (term := stem(word)) in self.signs
+        }
+        return found | self._said | _STOPPED

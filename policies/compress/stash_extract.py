@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 
 from policies.compress.stash_index import index
-from policies.compress.stash_words import vocabulary
+from policies.compress.text_prefilter import prefilter
 
 _WIDE = 320  # characters of a line from which on it is cut into parts
 _PART = 160
 _cut = re.compile(rf"(?s).{{{_PART // 4},{_PART - 1}}}[, }}\]]")
 
-# Whatever names a failure or a result, unless the value that follows says that there is none.
-_TOLD = re.compile(
-    r"(?:error|exception|fail(?:ed|ure)|fatal|panic|traceback|denied|refused|forbidden"
-    r"|time(?:d ?| )?out|abort(?:ed|ing)|segfault|segmentation fault|critical|not found|cannot"
-    r"|unable to|could not|unhandled|killed|out of memory|core dumped|err!|no such file|not ok"
-    r"|undefined reference|undefined symbol)"
-    r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
-    r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
-    r"|return[ _]?code|status[ _]code|non-?zero"
-    r"|^[ \t]{1,40}at \S|\bFile \"[^\"\n]{1,200}\", line \d",
-    re.IGNORECASE,
-)
-
-# What stands, in small letters, in all that the pattern finds; to be looked for much faster.
-_SIGNS = (
+_FAILURES = (
     *("error", "exception", "failed", "failure", "fatal", "panic", "traceback", "denied"),
     *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
     *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
-    *("no such file", "not ok", "could not", "undefined ", "unable to", "unhandled", "killed"),
-    *("out of memory", "core dumped", "err!", "exit", "return code", "return_code", "returncode"),
-    *("status code", "status_code", "nonzero", "non-zero", " at ", "\tat ", 'file "'),
+    *("unable to", "could not", "unhandled", "killed", "out of memory", "core dumped", "err!"),
+    *("no such file", "not ok", "undefined reference", "undefined symbol"),
 )
-_WORD_OF = {sign: max(re.split(r"[^\w!-]", sign), key=len).encode() for sign in _SIGNS}
+_RESULTS = (
+    *("return code", "return_code", "returncode", "status code", "status_code"),
+    *("nonzero", "non-zero"),
+)
+# Whatever names a failure or a result, unless the value that follows says that there is none.
+_TOLD = re.compile(
+    rf"(?:{'|'.join(_FAILURES)})"
+    r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
+    r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
+    rf"|{'|'.join(_RESULTS)}"
+    r"|^[ \t]{1,40}at \S|\bFile \"[^\"\n]{1,200}\", line \d",
+    re.IGNORECASE,
+)
+# Of a text in lower case, what stands in all that the pattern finds. Nothing but plain words, of
+# which the engine makes no automaton; and what is left of letters that are others' other case.
+_may_tell = prefilter(
+    "|".join(
+        (*_FAILURES, *_RESULTS, "exit", " at ", "\tat ", 'file "', "\u0131", "\u017f", "\u0307")
+    )
+)
 
 
 def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
@@ -48,8 +51,7 @@ def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     of what is left out says which values stand there.
     """
     parts = list(_parts(text))
-    words = vocabulary(text)
-    kept = _told(text, words, parts)
+    kept = set(_told(parts))
     room = size // 2
     for order in (range(len(parts)), range(len(parts) - 1, -1, -1)):
         left = room
@@ -61,7 +63,7 @@ def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     gaps = list(_gaps(parts, kept))
     ends = [0, *accumulate(map(len, parts))]
     places = [(ends[first], ends[last]) for first, last in gaps]
-    named = index(text, words, places) if names else [""] * len(gaps)
+    named = index(text, places) if names else [""] * len(gaps)
     return _joined(parts, gaps, named), len(kept), len(parts)
 
 
@@ -77,32 +79,13 @@ def _parts(text: str) -> Iterator[str]:
         yield line[at:]
 
 
-def _told(text: str, words: bytes, parts: list[str]) -> set[int]:
+def _told(parts: list[str]) -> Iterator[int]:
+    """The parts that tell of a failure or a result, once where they are equal."""
     seen: set[str] = set()
-    kept: set[int] = set()
-    for at in sorted(_signed(text, words, parts)):
-        bare = parts[at].strip()
-        if bare not in seen and _TOLD.search(parts[at]):
+    for at, part in enumerate(parts):
+        if _may_tell(part.lower()) and (bare := part.strip()) not in seen and _TOLD.search(part):
             seen.add(bare)
-            kept.add(at)
-    return kept
-
-
-def _signed(text: str, words: bytes, parts: list[str]) -> set[int]:
-    """The parts in which a sign begins; all of them where small letters have other lengths."""
-    signs = [sign for sign, word in _WORD_OF.items() if word in words]
-    small = text.lower() if signs else text
-    if len(small) != len(text):
-        return set(range(len(parts)))
-    ends = list(accumulate(map(len, parts)))
-    found: set[int] = set()
-    for sign in signs:
-        at = small.find(sign)
-        while at >= 0:
-            part = bisect_right(ends, at)
-            found.add(part)
-            at = small.find(sign, ends[part])
-    return found
+            yield at
 
 
 def _gaps(parts: list[str], kept: set[int]) -> Iterator[tuple[int, int]]:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from policies.compress.stash_words import spaced
+from policies.compress.text_prefilter import prefilter
 
 _place = re.compile(r"/(?:\w|(?<=\w/))|@(?<=\w@)\w")
+_hump = re.compile(r"[a-z][A-Z]")
 _valued = re.compile(r"\d|_(?<=\w_)\w|[a-z][A-Z]")
 _piece = re.compile(r"\w+(?:[.:]\w+)*")
 _ENDS = ".:!?"
 _negation = re.compile(
     r"n['\u2019]t\b|[Nn](?:o(?:t|r|ne)?|ever|either)\b|N(?:OT?|ONE|EVER)\b|[Cc]annot\b|[Ww]ithout\b"
 )
-# What all that the pattern finds begins with; to be looked for much faster.
-_PARTED = "n't"  # by a sign that parts words
-_NEGATIONS = (
-    *(_PARTED, "n\u2019t", "no", "No", "NO", "never", "Never", "NEVER", "neither", "Neither"),
-    *("cannot", "Cannot", "without", "Without"),
-)
+# What all that the pattern finds begins with, and whether that may stand in a text.
+_NEGATIONS = {
+    sign: prefilter(sign)
+    for sign in (
+        *("n't", "n\u2019t", "no", "No", "NO", "never", "Never", "NEVER", "neither", "Neither"),
+        *("cannot", "Cannot", "without", "Without"),
+    )
+}
 _before = re.compile(r"(?<![^\W\d])[^\W\d]{1,16}[ \t]?\Z")
 _after = re.compile(r"(?:[ \t][^\W\d]{1,24}){0,3}")
 _BEFORE = 17  # characters before a negation that are looked at
@@ -29,15 +34,22 @@ _LONGEST = 1000  # characters of a value; longer ones are no values
 Gap = tuple[int, int]
 
 
-def index(text: str, vocabulary: bytes, gaps: Sequence[Gap]) -> list[str]:
+class _Known(NamedTuple):
+    """What was looked at: words, and pieces of those that are no values as a whole."""
+
+    words: set[str]
+    pieces: set[str]
+
+
+def index(text: str, gaps: Sequence[Gap]) -> list[str]:
     """What stands in each gap that stands neither outside of all, nor in an earlier one.
 
     Numbers, identifiers, addresses, paths, whatever else has a digit in it, and negations in
     quotes with a few words around. Values have no blanks in them.
     """
     apart = spaced(text)
-    signs = [sign for sign in _NEGATIONS if sign.lower().encode() in vocabulary or sign == _PARTED]
-    known: set[str] = set()  # words that were looked at
+    signs = [sign for sign, stands in _NEGATIONS.items() if stands(text)]
+    known = _Known(set(), set())
     seen: set[str] = set()  # values that are shown or named
     borders = [0, *(at for gap in gaps for at in gap), len(text)]
     for start, end in zip(borders[::2], borders[1::2], strict=True):
@@ -52,21 +64,27 @@ def index(text: str, vocabulary: bytes, gaps: Sequence[Gap]) -> list[str]:
     return found
 
 
-def _values(apart: str, known: set[str]) -> Iterator[str]:
+def _values(apart: str, known: _Known) -> Iterator[str]:
     """The values in words that are not yet `known`, and are from now on."""
-    new = [word for word in dict.fromkeys(apart.split()) if word not in known]
-    known.update(new)
+    new = [word for word in dict.fromkeys(apart.split()) if word not in known.words]
+    known.words.update(new)
     for word in new:
         bare = word.strip(_ENDS)
-        if len(word) > _LONGEST or (bare[1:].islower() and bare.isalpha()):
+        if len(word) > _LONGEST:
             continue
-        if bare.isalnum():
-            if not bare.isalpha() or _valued.search(bare):
+        if bare.isalpha():
+            if not bare[1:].islower() and _hump.search(bare):
                 yield bare
+        elif bare.isalnum():
+            yield bare
         elif ("/" in word or "@" in word) and _place.search(word):
             yield word.rstrip(_ENDS)
-        elif _valued.search(word):
-            yield from filter(_valued.search, _piece.findall(word))
+        else:
+            for piece in _piece.findall(word):
+                if piece not in known.pieces:
+                    known.pieces.add(piece)
+                    if piece.isdecimal() or _valued.search(piece):
+                        yield piece
 
 
 def _negated(text: str, signs: Sequence[str], place: Gap) -> Iterator[str]:

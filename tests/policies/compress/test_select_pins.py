@@ -1,8 +1,18 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.compress.select_pins import _TROUBLE, factual, names, signs_in, troubled
+from policies.compress.select_pins import (
+    _FRAME,
+    _PHRASES,
+    _TROUBLE,
+    _may_trouble,
+    factual,
+    names,
+    troubled,
+)
 
 SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace STACK TRACE backtrace
     panicked exit exited with code status 1 return returned HTTP/1.1 503 ACCESS denied connection
@@ -151,10 +161,24 @@ def test_hostile_texts_end(text):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join), st.sampled_from(PARTS))
-def test_the_signs_are_in_all_that_the_pattern_matches(text, more):
-    """The screen only spares time: with it or without it the same texts have trouble."""
+@given(st.lists(st.sampled_from(PARTS), max_size=6).map("".join))
+def test_the_signs_are_in_all_that_the_pattern_matches(text):
     for signs, pattern in _TROUBLE.items():
         if pattern.search(text):
             assert any(sign in text.lower() for sign in signs)
-    assert troubled(text, signs_in(f"{more} {text} {more}")) == troubled(text)
+
+
+PATTERNS = [_FRAME, *_TROUBLE.values(), *(re.compile(f"(?i){each}") for each in _PHRASES)]
+BESIDE = st.sampled_from(["", "x", " ", "\n", "\u0301", "\u00bd", "\u2167", "\ud800", "_"])
+
+
+OTHERS = st.sampled_from([{}, str.maketrans("iIsk", "\u0131\u0130\u017f\u212a")])  # other cases
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.pattern[:40])
+@settings(max_examples=200, deadline=None)
+@given(st.data(), BESIDE, BESIDE, OTHERS)
+def test_nothing_is_screened_out_that_a_pattern_matches(pattern, data, before, after, others):
+    text = before + data.draw(st.from_regex(pattern)).translate(others) + after
+    if pattern.search(text):
+        assert _may_trouble(text.removeprefix("\n") if pattern is _FRAME else text)

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from policies.base.call import Dialect
+from policies.compress.select_passages import delimited
 from policies.compress.select_question import around, of_result
 
 
@@ -55,7 +56,7 @@ def test_documents_are_not_what_a_user_says():
     ],
 )
 def test_what_is_asked_stands_behind_the_documents_or_before(text, asked):
-    assert around(text) == asked
+    assert around(text, delimited(text)) == asked
 
 
 def test_long_texts_count_from_their_end():

@@ -81,7 +81,11 @@ def test_words_side_by_side_count_more():
 
 def test_a_word_in_pieces_is_found():
     assert ranked("superbowl", *FILLER, "The Super Bowl is played in winter.")[0] == 3
+    one, two = Passage("Super Bowl"), Passage("Super Bowl; SuperBowl", "superbowl")
+    assert lexical("superbowl", [one, Passage("superb owl")])[0] > 0
+    assert lexical("superbowl", [one, two])[0] == 0.0  # where it stands as a word, pieces are none
     assert lexical("superbowl", [Passage("no such thing"), Passage("nor here")]) == [0.0, 0.0]
+    assert lexical("1984", [Passage("19 84"), Passage("84")]) == [0.0, 0.0]
 
 
 @settings(max_examples=150, deadline=None)

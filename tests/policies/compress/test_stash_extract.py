@@ -1,7 +1,8 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.compress import stash_extract
+from policies.compress.stash_extract import _TOLD, _may_tell
 
 WORDS = st.sampled_from(
     ["ok", "Error: x", "exit code 3", '"error": null,', "\n", " ", ", ", "0123456789" * 9, "}", "é"]
@@ -82,6 +83,17 @@ def test_failures_and_statuses_are_always_there(text):
     told, _, _ = extract(text, 0)
     for sign in ("Error: x", "exit code 3"):
         assert (sign in told) == (sign in text) or "0123456789" in text
+
+
+OTHERS = st.sampled_from([{}, str.maketrans("iIsk", "\u0131\u0130\u017f\u212a")])  # other cases
+BESIDE = st.sampled_from(["", "x", " ", "\n", "\u0301", "\u00bd", "\ud800"])
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.from_regex(_TOLD), OTHERS, BESIDE, BESIDE)
+def test_nothing_is_screened_out_that_tells_of_a_failure(text, others, before, after):
+    text = before + text.translate(others) + after
+    assert _may_tell(text.lower()) or not _TOLD.search(text)
 
 
 def test_adversarial_texts():

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.compress import stash_index
-from policies.compress.stash_words import vocabulary
+from policies.compress.stash_index import _NEGATIONS, _negation, index
 
 KINDS = [
     re.compile(r"\d+(?:[.:]\d+)*"),
@@ -46,10 +45,6 @@ WORDS = st.sampled_from(
 TEXTS = st.lists(WORDS, max_size=40).map(" ".join)
 
 
-def index(text, gaps):
-    return stash_index.index(text, vocabulary(text), gaps)
-
-
 def names(text):
     return index(text, [(0, len(text))])[0]
 
@@ -68,6 +63,7 @@ def names(text):
         ("knot nothing denote", ""),
         ("[none] Not", '"none" "Not"'),
         ("x" * 1001 + "_1", ""),
+        ("aB" * 501, ""),
     ],
 )
 def test_what_is_named(text, told):
@@ -109,3 +105,11 @@ def test_negations_are_named_with_a_word_of_what_they_deny(text):
 def test_numbers_of_json_are_named(value):
     text = json.dumps(value)
     assert set(re.findall(r"(?<![\w:.-])\d+(?=[,}])", text)) <= set(names(text).split())
+
+
+@given(st.from_regex(_negation) | TEXTS)
+def test_all_negations_begin_with_a_sign(text):
+    for found in _negation.finditer(text):
+        assert any(found[0].startswith(sign) for sign in _NEGATIONS)
+    for sign, stands in _NEGATIONS.items():
+        assert stands(text) or sign not in text
