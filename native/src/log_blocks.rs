@@ -68,8 +68,7 @@ fn frequent(log: &Entries<'_>) -> Vec<Found> {
         if pair.0 == pair.1 || pair.0 == RAW || pair.1 == RAW {
             continue;
         }
-        let hash = index.numbers(&[pair.0 as u32, pair.1 as u32]);
-        let number = index.number(hash, |known| found[known].pair == pair);
+        let number = index.number(pair, |known| found[known].pair == pair);
         if number == found.len() {
             found.push(Found {
                 pair,
@@ -150,10 +149,7 @@ impl Known {
     /// The number of the rule for these pairs.
     fn rule(&mut self, found: &Found, log: &Entries<'_>) -> usize {
         let key = (found.pair.0, found.pair.1, found.places.len());
-        let hash = self
-            .index
-            .numbers(&[key.0 as u32, key.1 as u32, key.2 as u32]);
-        let number = self.index.number(hash, |known| self.keys[known] == key);
+        let number = self.index.number(key, |known| self.keys[known] == key);
         if number == self.rules.len() {
             self.keys.push(key);
             self.rules.push(rule(found, log));

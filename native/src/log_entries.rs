@@ -73,10 +73,10 @@ impl<'a> Entries<'a> {
 
     /// The number of a template; a new one, if it is new.
     pub fn number(&mut self, template: Template) -> usize {
-        let index = &mut self.index;
-        let kind = index.mixed(index.text(&template.text), u64::from(template.loose));
-        let hash = index.mixed(kind, index.numbers(&template.slots));
-        let number = index.number(hash, |known| self.templates[known] == template);
+        let known = &self.templates;
+        let number = self
+            .index
+            .number(&template, |other| known[other] == template);
         if number == self.templates.len() {
             self.templates.push(template);
         }

@@ -46,7 +46,7 @@ impl<'a> Words<'a> {
                 let word = &line[..end.unwrap_or(line.len())];
                 left = end.map(|end| &line[end + 1..]);
                 let texts = &words.texts;
-                let number = index.number(index.text(word), |known| texts[known] == word);
+                let number = index.number(word, |known| texts[known] == word);
                 if number == words.texts.len() {
                     words.texts.push(word);
                     words.uses.push(0);
@@ -69,7 +69,7 @@ impl<'a> Words<'a> {
                 continue;
             }
             let known = &self.shaped;
-            let found = index.number(index.text(&shape), |other| known[other] == shape);
+            let found = index.number(&shape, |other| known[other] == shape);
             if found == self.shaped.len() {
                 self.shaped.push(shape.clone());
             }
@@ -142,9 +142,7 @@ fn grouped(words: &Words<'_>, shapes: &[u32], lines: &[u32], done: &mut Vec<Grou
         form.clear();
         form.extend(shapes_of(*line));
         let first = |known: usize| shapes_of(forms[known][0]);
-        let number = index.number(index.numbers(&form), |known| {
-            first(known).eq(form.iter().copied())
-        });
+        let number = index.number(&form, |known| first(known).eq(form.iter().copied()));
         match forms.get_mut(number) {
             Some(lines) => lines.push(*line),
             None => forms.push(vec![*line]),

@@ -97,7 +97,7 @@ fn values(column: &Column<'_>) -> Option<Vec<u32>> {
     let mut first: Vec<&str> = Vec::new();
     let mut labels = Vec::with_capacity(column.len());
     for value in column {
-        let label = index.number(index.text(value), |known| first[known] == *value);
+        let label = index.number(value, |known| first[known] == *value);
         if label == first.len() {
             first.push(value);
             if (first.len() - PARTS.min(first.len())) * 10 > column.len() * 3 {

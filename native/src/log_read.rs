@@ -139,8 +139,7 @@ impl<'a> Forms<'a> {
 
     fn number(&mut self, name: &str) -> Option<usize> {
         let names = &self.names;
-        self.index
-            .find(self.index.text(name), |known| names[known] == name)
+        self.index.find(name, |known| names[known] == name)
     }
 
     /// The number of a name for a new template, which takes the place of one with that name.
@@ -149,9 +148,7 @@ impl<'a> Forms<'a> {
             return Err(Unfit);
         }
         let names = &self.names;
-        let number = self
-            .index
-            .number(self.index.text(name), |known| names[known] == name);
+        let number = self.index.number(name, |known| names[known] == name);
         if number == self.names.len() {
             self.names.push(name);
             self.forms.push(Form::default());

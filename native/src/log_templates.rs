@@ -10,7 +10,7 @@ use crate::log_signs::is_alnum;
 pub type Column<'a> = Vec<&'a str>;
 
 /// The literals with `GAP` between them, which value fills each gap, and how many values there are.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     pub text: String,
     pub slots: Vec<u32>,
@@ -147,8 +147,7 @@ fn table<'a>(literals: &[&str], lines: Vec<u32>, columns: Vec<Column<'a>>) -> Ta
             text.push_str(head);
             text.push(GAP);
             text.push_str(tail);
-            let hash = index.texts(column.iter().copied());
-            let slot = index.number(hash, |known| kept[known] == column);
+            let slot = index.number(&column, |known| kept[known] == column);
             if slot == kept.len() {
                 kept.push(column);
             }

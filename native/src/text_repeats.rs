@@ -23,7 +23,7 @@ fn noted(text: &str) -> Made {
     let mut first: Vec<&str> = Vec::new();
     let mut numbers = Vec::with_capacity(lines.len());
     for line in &lines {
-        let number = index.number(index.text(line), |known| first[known] == *line);
+        let number = index.number(line, |known| first[known] == *line);
         if number == first.len() {
             first.push(line);
         }
