@@ -24,3 +24,18 @@ def prefilter(pattern: str) -> Callable[[str], bool]:
     """
     found = _finder(pattern)
     return lambda text: found(text) or not (text.isascii() or _taken(text))
+
+
+def prefilter_ascii(pattern: str) -> Callable[[str], bool]:
+    """The same of a pattern as `re` reads it, for texts of ASCII: a much smaller automaton.
+
+    True for all other texts, and for some in which the pattern does not stand.
+    """
+    for letters, signs in (
+        (r"\w", "[0-9A-Za-z_]"),
+        (r"\s", r"[\t-\r\x1c-\x20]"),
+        (r"\b", r"(?-u:\b)"),
+    ):
+        pattern = pattern.replace(letters, signs)
+    found = _finder(pattern)
+    return lambda text: not text.isascii() or found(text)

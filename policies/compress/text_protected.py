@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from policies.compress import native
 from policies.compress.log_stamps import STARTS
+from policies.compress.text_prefilter import prefilter_ascii
 from policies.compress.text_screen import shown
 
 # Both of a text with a line feed in front, which is searched for.
@@ -27,7 +28,7 @@ _SURE = re.compile(
 )
 # What `cat -n`, editors and grep put in front: numbers of lines, names of files.
 _NUMBER = re.compile(
-    r"\s*[0-9]+(?:\t|→|[:|] ?)|[\w.@+/-]{1,100}\.[A-Za-z]{1,4}[:-](?:[0-9]{1,7}[:-])?"
+    r"\s*[0-9]+(?:\t|→|[:|]\ ?)|[\w.@+/-]{1,100}\.[A-Za-z]{1,4}[:-](?:[0-9]{1,7}[:-])?"
 )
 _CODE = re.compile(
     r"""\s*(?:
@@ -46,7 +47,7 @@ _CODE = re.compile(
       | </?[A-Za-z!?]
       | [^\n]*\$[({]\w | \w+=[$`(] | [A-Za-z_][\w.-]*\s*[:?+]=\s | \.(?:PHONY|SUFFIXES)\b
       | (?:fi|done|esac|then|endif|;;|(?:exit|shift)(?:\ [0-9])?|set\ [-+][a-z]+)\s*$
-      | @?echo[. ][\w"'$%.] | (?:goto|setlocal|endlocal
+      | @?echo[.\ ][\w"'$%.] | (?:goto|setlocal|endlocal
           |proc|sub|my|cdef|cpdef|ctypedef|hi|syn|au|autocmd)!?\ [\w"'$%@-]
       | (?i:set|if|elseif|else|endif|(?:end)?(?:foreach|function|macro|while)|include|message|list
           |string|option|(?:find|add|target|cmake|check|get|set|mark)_\w+)\ ?\(
@@ -58,6 +59,7 @@ _CODE = re.compile(
     )""",
     re.VERBOSE,
 )
+_may_be_code = prefilter_ascii(rf"(?x)^(?:{_NUMBER.pattern})?(?:{_CODE.pattern})")  # nor `_SURE`
 
 
 def looks_like_code_or_diff(text: str) -> bool:
@@ -109,7 +111,7 @@ def _sample(text: str) -> list[str]:
 
 def _kind(line: str) -> tuple[bool, bool]:
     """Whether the line is surely source code, and whether it may be; none with a time is."""
-    if STARTS.match(line):
+    if not _may_be_code(line) or STARTS.match(line):
         return False, False
     number = _NUMBER.match(line)
     start = number.end() if number else 0

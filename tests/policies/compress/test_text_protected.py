@@ -1,9 +1,18 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from policies.compress.text_protected import looks_like_code_or_diff
+from policies.compress.text_protected import (
+    _CODE,
+    _NUMBER,
+    _SURE,
+    _may_be_code,
+    looks_like_code_or_diff,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -201,3 +210,27 @@ def test_functions_between_much_prose_are_code():
     prose = "    A sentence of the documentation that goes on for long.\n" * 12
     assert looks_like_code_or_diff(f"def one(x):\n{prose}\ndef two(y):\n{prose}")
     assert not looks_like_code_or_diff(f"def one(x):\n{prose}")
+
+
+@pytest.mark.parametrize("pattern", [_CODE, _SURE])
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.data(), st.one_of(st.just(""), st.from_regex(re.compile(f"(?:{_NUMBER.pattern})", re.ASCII)))
+)
+def test_no_line_is_screened_out_that_is_code(pattern, data, before):
+    drawn = data.draw(
+        st.from_regex(re.compile(pattern.pattern, pattern.flags & re.VERBOSE | re.ASCII))
+    )
+    line = (before.rstrip("\n") + drawn).replace("\n", "\x1f")
+    number = _NUMBER.match(line)
+    if pattern.match(line, number.end() if number else 0):
+        assert _may_be_code(line)
+
+
+@pytest.mark.parametrize("line", ["\x1cfn a", "if x:\x1f", "1\x1e2", "\x85fn a", "a.b:1:\x1d}"])
+def test_blanks_that_few_know_are_blanks(line):
+    assert looks_like_code_or_diff(f"{line}\n" * 3) == (line != "1\x1e2")
+
+
+def test_lines_that_are_no_code_are_screened_out():
+    assert not any(map(_may_be_code, ["some words here", "INFO: 12 files", "a b 12.5 kB/s"]))
