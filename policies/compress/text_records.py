@@ -12,6 +12,7 @@ from itertools import islice
 
 from policies.compress import native
 from policies.compress.log_stamps import STAMP
+from policies.compress.text_prefilter import prefilter, prefilter_ascii
 
 _SAMPLE = 20_000  # characters, from the start and from the middle
 _WIDEST = 200  # characters of a line that are looked at
@@ -20,9 +21,9 @@ _TIME_WIDEST = 40  # characters of a time or a level, and what shows that it end
 _TIME = re.compile(rf"(?a){STAMP}")
 # In all times, and found faster.
 _TIMELIKE = re.compile(r"[0-9](?:[0-9]:[0-9]{2}:[0-9]{2}|\.[0-9]{6}\]|(?<=1)(?<![0-9.]1)[0-9]{9})")
-_LEVEL = re.compile(
-    r"(?a)(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|warning|error)\b"
-)
+_LEVELS = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|warning|error"
+_LEVEL = re.compile(rf"(?a)(?:{_LEVELS})\b")
+_may_be_marked = prefilter(rf"[0-9]:[0-9][0-9]:[0-9]|\.[0-9]{{6}}\]|1[0-9]{{9}}|{_LEVELS}")
 _FREE = re.compile(r"(?<![^\s\[(|])")
 # A key before its value, a section, a remark, an item of a list, what closes a block.
 _OPENING = re.compile(
@@ -33,6 +34,9 @@ _OPENING = re.compile(
     re.VERBOSE,
 )
 _ENDS = (",", ";", "{", "}", "[", "(", "|", "\\", "&&")
+_may_be_built = prefilter_ascii(
+    rf"(?x)^(?:{_OPENING.pattern})|(?:{'|'.join(map(re.escape, _ENDS))})\s*$"
+)
 
 
 def records(text: str) -> bool:
@@ -51,9 +55,12 @@ def told(text: str) -> bool:
         lines += text[half : half + _SAMPLE].split("\n")[1:]
     lines = [line[:_WIDEST] for line in lines if line and not line.isspace()]
     enough = (len(lines) + 7) // 8
-    if sum(1 for _ in islice(filter(_marked, lines), enough)) == enough:
+    marked = filter(_marked, filter(_may_be_marked, lines))
+    if sum(1 for _ in islice(marked, enough)) == enough:
         return True
-    built = sum(1 for line in lines if _OPENING.match(line) or _goes_on(line))
+    built = sum(
+        1 for line in filter(_may_be_built, lines) if _OPENING.match(line) or _goes_on(line)
+    )
     if built * 7 >= len(lines):
         return False
     indented = sum(1 for line in lines if line[0] in " \t" and not line.lstrip()[:1].isdigit())

@@ -1,12 +1,24 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.compress.log_stamps import STAMP
 from policies.compress.text_choice import choose
-from policies.compress.text_records import _LEVEL, _NEAR, _marked, records, told
+from policies.compress.text_records import (
+    _ENDS,
+    _LEVEL,
+    _NEAR,
+    _OPENING,
+    _TIME,
+    _goes_on,
+    _marked,
+    _may_be_built,
+    _may_be_marked,
+    records,
+    told,
+)
 
 NUMBERS = range(1, 13)
 
@@ -95,3 +107,30 @@ def test_a_time_or_a_level_is_found_as_one_pattern_finds_it(line):
 
 def test_a_line_that_begins_beyond_what_is_looked_at():
     assert not told(" " * 300 + "a = b\n" + "    c = d\n" * 9 + "  e f\n" * 70)
+
+
+ENDS = [re.compile(re.escape(end)) for end in _ENDS]
+
+
+@pytest.mark.parametrize("pattern", [_OPENING, _TIME, _LEVEL, *ENDS])
+@settings(max_examples=500, deadline=None)
+@given(
+    st.data(),
+    st.sampled_from(["", " ", "[", "x ", "1", "\u0661"]),
+    st.sampled_from(["", "\x1c", "]", "x"]),
+)
+def test_no_line_is_screened_out_that_tells(pattern, data, before, after):
+    drawn = data.draw(
+        st.from_regex(re.compile(pattern.pattern, pattern.flags & re.VERBOSE | re.ASCII))
+    )
+    line = (before + drawn + after).replace("\n", "\x1f")
+    if _OPENING.match(line) or _goes_on(line):
+        assert _may_be_built(line)
+    if _marked(line):
+        assert _may_be_marked(line)
+
+
+def test_lines_that_tell_nothing_are_screened_out():
+    for line in ("some words here", "a b 12.5 kB/s: x", "x 12:5"):
+        assert not _may_be_built(line)
+        assert not _may_be_marked(line)
