@@ -1,6 +1,7 @@
 //! What a person sees of a program's output: the twin of `policies/compress/text_screen.py`.
 //!
-//! Movements of the cursor and backspaces are left to Python.
+//! Movements of the cursor and backspaces are left to Python, as is what is erased by codes, but
+//! where there is nothing to erase.
 
 use std::borrow::Cow;
 
@@ -9,6 +10,7 @@ use crate::log_signs::known;
 use crate::text_progress::is_progress;
 
 const ESCAPE: char = '\x1b';
+const ERASE: [&str; 2] = ["\x1b[K", "\x1b[0K"]; // to the end of the row
 
 /// See `text_screen.screen`.
 ///
@@ -55,7 +57,8 @@ fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
         Cow::Borrowed(text)
     };
     let ends = |at: usize| plain.as_bytes().get(at + 1) == Some(&b'\n');
-    if plain.match_indices('\r').all(|(at, _)| ends(at)) {
+    let erases = plain.contains(ESCAPE);
+    if !erases && plain.match_indices('\r').all(|(at, _)| ends(at)) {
         return Ok(plain);
     }
     if !known(&plain) {
@@ -69,7 +72,7 @@ fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
             break;
         }
         let bare = row.trim_end_matches('\r');
-        if row.strip_suffix('\r').unwrap_or(row).contains('\r') {
+        if erases || row.strip_suffix('\r').unwrap_or(row).contains('\r') {
             over_row(bare, &mut out)?;
             out.push_str(if bare.len() < row.len() { "\r" } else { "" });
         } else {
@@ -82,6 +85,15 @@ fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
 
 /// What a row shows in the end.
 fn over_row(row: &str, out: &mut String) -> Result<(), Unfit> {
+    if row.contains(ESCAPE) {
+        let written = row.replace(ERASE[0], "").replace(ERASE[1], "");
+        out.push_str(&written);
+        return if written.contains(['\r', ESCAPE]) {
+            Err(Unfit)
+        } else {
+            Ok(())
+        };
+    }
     if !row.contains('\r') {
         out.push_str(row);
         return Ok(());
@@ -152,6 +164,7 @@ fn coded(code: &str) -> Result<Option<usize>, Unfit> {
         let end = run(rest, b'0'..=b'?');
         let end = end + run(&rest[end..], b' '..=b'/');
         match rest.as_bytes().get(end) {
+            Some(b'K') if matches!(&rest[..end], "" | "0") => return Ok(None),
             Some(b'A'..=b'G' | b'J' | b'K') => return Err(Unfit),
             Some(b'@'..=b'~') => return Ok(Some(end + 2)),
             _ => {}

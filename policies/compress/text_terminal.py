@@ -12,6 +12,7 @@ from policies.compress.text_progress import is_progress
 VERTICAL = re.compile(r"\x1b\[[0-9:;<=>?]*[ABEFJ]")
 
 _MOVE = re.compile(r"\x1b\[([0-9:;<=>?]*)([A-GJK])|(\r?\n)|[\r\x08]")
+_GOES_BACK = re.compile(r"[\r\x08\x1b]")
 _WIDEST = 1000  # columns; a cursor further right is neither placed nor erases
 _LONGEST = 1_000_000  # characters in which movements are carried out
 _EMPTIEST = 8  # characters of blanks that movements may leave, for each of the text
@@ -23,6 +24,9 @@ def over_row(line: str) -> str:
     Carriage returns alone may be the ends of lines: without progress they stay.
     """
     if "\x1b" in line or "\x08" in line:
+        written = line.replace("\x1b[K", "").replace("\x1b[0K", "")  # as compilers and grep do
+        if not _GOES_BACK.search(written):
+            return written  # behind the last character there is nothing to erase
         return over_rows(line)
     if "\r" not in line:
         return line

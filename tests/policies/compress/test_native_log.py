@@ -52,7 +52,7 @@ TERMINAL = [
     "1 :02  0:03:\r2 :02  0:03:\rx", "1/2/3\r2/2/3\rx", "1234567890123%\r2345678901234%\rx",
     "ETA " + "9" * 30 + "\rETA 1\rx", "é 1%\r☃ 2%\rx", "y" * 401 + "1%\rx",
     "\x1b[31mred\x1b[0m \x1b]0;title\x07x", "\x1b]8;;a\x1b\\b\x1bc\x1b(B\x1b",
-    "\x1b\x1b]0;t\x07[31m", "\x1b[ q", "\x1b[31", "\x1b[K", "\x1b[2J", "\x1b[?25h", "a\x08b",
+    "\x1b\x1b]0;t\x07[31m", "\x1b[ q", "\x1b[31", "a\x1b[2K", "\x1b[2J", "\x1b[?25h", "a\x08b",
     "5%\r  \r6%\rx", "abc\rx", "5%\r6%é\r\nabc",
 ]  # fmt: skip
 REPEATS = [
@@ -196,6 +196,28 @@ def test_terminal_output(name):
                 left += 1
                 assert re.search(r"\x08|\x1b\[[ 0-9]*[A-K]|9{30}", whole)
     assert left == 4 * 4
+
+
+@pytest.mark.parametrize("name", ["shown", "screen"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.c:1: \x1b[01;31m\x1b[Kerror: \x1b[m\x1b[Kb\n", "5%\x1b[K\r\n\x1b[0K", "a\x1b[K\r\r\n",
+        "\x1b\x1b]0;t\x07[K", "\x1b[\x1b[K", "5%\r6%\r7%\n\x1b[Ka\n",
+    ],
+)  # fmt: skip
+def test_what_has_nothing_to_erase_is_not_left_to_python(name, text):
+    assert "K" not in (same(name, text) or "")
+    for other in (
+        "a\x1b[K\r",
+        "a\x1b[00Kb",
+        "a\x1b[ Kb",
+        "a\r\x1b[Kb",
+        "\x1b[1G\x1b[K",
+        "\x08\x1b[K",
+    ):
+        with pytest.raises(native.Unfit):
+            same(name, text + other)
 
 
 @pytest.mark.parametrize("text", REPEATS)

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from policies.compress import text_terminal
 from policies.compress.text_terminal import over_row, over_rows
 
@@ -35,3 +38,11 @@ def test_what_would_be_mostly_blank_or_is_too_long_is_only_cleaned(monkeypatch):
 
 def test_line_ends_stay_as_they_were():
     assert over_rows("a\r\nb\nc\x1b[2Fd") == "d\r\nb\nc"
+
+
+SIGNS = st.sampled_from(["a", "\u00e9", " ", *["\x1b[K", "\x1b[0K"] * 3, "\x1b[2K", "\x1b[D", "\r"])
+
+
+@given(st.lists(SIGNS, max_size=8).map("".join))
+def test_a_row_in_which_nothing_is_erased_is_seen_as_it_is_written(row):
+    assert over_row(f"{row}\x1b[K") == over_rows(f"{row}\x1b[K")
