@@ -23,13 +23,12 @@ pub fn is_alnum(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || is_letter(sign)
 }
 
-/// Letters beyond ASCII: alphanumeric, no digits, none that is a letter of ASCII in another case.
-/// Latin, Greek, Cyrillic, kana, CJK, Hangul.
+/// Letters beyond ASCII: alphanumeric, no digits. Latin, Greek, Cyrillic, kana, CJK, Hangul.
 fn is_letter(sign: char) -> bool {
     matches!(
         sign,
         '\u{aa}' | '\u{b5}' | '\u{ba}' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}'
-        | '\u{f8}'..='\u{12f}' | '\u{132}'..='\u{17e}' | '\u{180}'..='\u{2c1}'
+        | '\u{f8}'..='\u{2c1}' | '\u{386}' | '\u{388}'..='\u{38a}' | '\u{38c}'
         | '\u{38e}'..='\u{3a1}' | '\u{3a3}'..='\u{3f5}' | '\u{3f7}'..='\u{481}'
         | '\u{48a}'..='\u{52f}'
         | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}'

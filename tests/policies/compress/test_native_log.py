@@ -239,11 +239,10 @@ def test_what_is_known_of_characters_is_what_python_knows():
         assert not sign.isspace()
         assert not sign.isdigit()
         assert not sign.isdecimal()
-        assert not re.match("(?i)[a-z0-9]", sign)
     assert known > 40_000
 
 
-@pytest.mark.parametrize("sign", ["\ud800", "\u0661", "\xb2", "\x85", "\u2028", "\u017f"])
+@pytest.mark.parametrize("sign", ["\ud800", "\u0661", "\xb2", "\x85", "\u2028", "\u0131\u05d0"])
 def test_other_characters_are_left_to_python(sign):
     for name in ("log", "records"):
         with pytest.raises(native.Unfit):
