@@ -73,6 +73,17 @@ def test_odd_signs_in_every_place(odd):
         assert odd not in "é日本\u2028😀\x7f\0"  # letters and signs that it knows
 
 
+def test_every_sign_where_what_strings_share_may_end():
+    unfit = []
+    for sign in map(chr, [*range(0x80, 0x3100), *range(0xFE00, 0x10000), *range(0x1F000, 0x1FB00)]):
+        rows = [f"shared words {sign}{n}a{sign}{sign}" for n in range(3)]
+        try:
+            same(json.dumps([{"a": row} for row in rows], ensure_ascii=False))
+        except native.Unfit:
+            unfit.append(sign)
+    assert not {*"°€·“”…→✓█■日ーはโकé🚀🇩\u2013\u2019\uff01\uff1f\ufe0f\u0301"} & {*unfit}
+
+
 def test_every_sign_that_may_show_as_nothing():
     signs = [chr(code) for code in [*range(0x3100), 0xFEFF, 0xFF00, 0x1F600]]
     assert same(json.dumps(signs, ensure_ascii=False)) is not None
