@@ -23,7 +23,12 @@ thread_local! {
 
 /// A map for so many.
 pub fn map<K, V>(size: usize) -> Map<K, V> {
-    HashMap::with_capacity_and_hasher(size, SEED.with(|seed| *seed))
+    HashMap::with_capacity_and_hasher(size, seed())
+}
+
+/// What makes hashers that agree within a thread.
+pub fn seed() -> Seed {
+    SEED.with(|seed| *seed)
 }
 
 pub struct Folded {
@@ -54,10 +59,20 @@ fn eight(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
+fn four(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u64::from(u32::from_le_bytes(word))
+}
+
+/// Less than eight, as one number for each that they may be where it is known how many.
 fn few(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(word)
+    let byte = |at: usize| u64::from(bytes[at]);
+    match bytes.len() {
+        0 => 0,
+        size @ 1..=3 => byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16,
+        size => four(bytes, 0) | four(bytes, size - 4) << 32,
+    }
 }
 
 impl Hasher for Folded {
@@ -76,6 +91,10 @@ impl Hasher for Folded {
             low ^ self.seed,
             high ^ self.state ^ (bytes.len() as u64) << 56,
         );
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.state = self.state.rotate_left(8) ^ u64::from(byte);
     }
 
     fn finish(&self) -> u64 {

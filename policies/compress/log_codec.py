@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from policies.base.ports import Count
+from policies.compress import native
 from policies.compress.log_blocks import joined
 from policies.compress.log_entries import RAW, Entries, Entry, Forms, entries, lines_of, loose
 from policies.compress.log_groups import GAP, groups
@@ -42,8 +43,27 @@ _CRLF = ", each ending in CRLF"
 
 def encode(text: str, count: Count) -> str | None:
     """The log, rewritten; None where that has no gain or `text` is longer than `LONGEST`."""
+    if text.count("\n") < _FEWEST or len(text) > LONGEST:
+        return None
+    try:
+        encoded = native.log_encode(text)
+    except native.Unfit:
+        encoded = rewritten(text)
+    return encoded if encoded is not None and count(encoded) < count(text) else None
+
+
+def decode(encoded: str) -> str:
+    """The inverse of `encode`. Raises `ValueError` for what is no rewritten log."""
+    try:
+        return native.log_decode(encoded)
+    except native.Unfit:
+        return restored(encoded)
+
+
+def rewritten(text: str) -> str | None:
+    """The log, rewritten; None where that is seen to have no gain before all is done."""
     lines = text.count("\n")
-    if lines < _FEWEST or len(text) > LONGEST or MARK in text or GAP in text:
+    if MARK in text or GAP in text:
         return None
     body = text
     crlf = text.count("\r\n") == lines
@@ -55,12 +75,11 @@ def encode(text: str, count: Count) -> str | None:
         return None
     if lines > 12 * _PROBE and not _promising(body):
         return None
-    encoded = f"{_HEAD.format(lines, _CRLF if crlf else '')}\n{_rewritten(body)}{final}"
-    return encoded if count(encoded) < count(text) else None
+    return f"{_HEAD.format(lines, _CRLF if crlf else '')}\n{_written(body)}{final}"
 
 
-def decode(encoded: str) -> str:
-    """The inverse of `encode`. Raises `ValueError` for what is no rewritten log."""
+def restored(encoded: str) -> str:
+    """The inverse of `rewritten`. Raises `ValueError` for what is no rewritten log."""
     head, _, rest = encoded.partition("\n")
     found = _HEADS.fullmatch(head)
     if found is None:
@@ -85,10 +104,10 @@ def _alike(text: str) -> bool:
 def _promising(text: str) -> bool:
     """Whether the first lines of a long text are the shorter for it."""
     part = "\n".join(text.split("\n", _PROBE)[:_PROBE])
-    return len(_rewritten(part)) * 10 < len(part) * 9
+    return len(_written(part)) * 10 < len(part) * 9
 
 
-def _rewritten(text: str) -> str:
+def _written(text: str) -> str:
     forms = Forms()
     listed = joined(entries(text, forms), forms)
     return write(_worthy(listed, forms), forms.templates)

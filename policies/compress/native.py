@@ -108,6 +108,58 @@ def json_encode(text: str, count: Count, limit: int) -> str | None:
             raise error
 
 
+_log_encode = _operation("penstock_log_encode")
+_log_decode = _operation("penstock_log_decode")
+
+
+def log_encode(text: str) -> str | None:
+    """See `log_codec.rewritten`. Raises `Unfit`."""
+    return _made(_log_encode, text)
+
+
+def log_decode(encoded: str) -> str:
+    """See `log_codec.restored`. Raises `Unfit`."""
+    return _made(_log_decode, encoded) or ""
+
+
+_records = _operation("penstock_records")
+
+
+def records(text: str) -> bool:
+    """See `text_records.records`. Raises `Unfit`."""
+    return _made(_records, text) is not None
+
+
+_protected = _operation("penstock_protected")
+
+
+def protected(text: str) -> bool:
+    """See `text_protected.is_code_or_diff`, of one text. Raises `Unfit`."""
+    return _made(_protected, text) is not None
+
+
+_shown = _operation("penstock_shown")
+_screen = _operation("penstock_screen")
+_repeats = _operation("penstock_repeats")
+
+
+def shown(text: str) -> str:
+    """See `text_screen.shown`. Raises `Unfit`."""
+    made = _made(_shown, text)
+    return text if made is None else made
+
+
+def screen(text: str) -> str:
+    """See `text_screen.screen`. Raises `Unfit`."""
+    made = _made(_screen, text)
+    return text if made is None else made
+
+
+def repeats(text: str) -> str | None:
+    """See `text_repeats.noted`. Raises `Unfit`."""
+    return _made(_repeats, text)
+
+
 _words_led = _operation("penstock_words_led")
 _words_marked = _operation("penstock_words_marked")
 

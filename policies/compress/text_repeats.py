@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from policies.base.ports import Count
+from policies.compress import native
 
 LONGEST = 16_000_000  # characters; longer texts are left as they are
 _PERIOD = 64  # lines of a block
@@ -28,13 +29,20 @@ def encode(text: str, count: Count) -> str | None:
     """The text with notes; None where that has no gain or `text` is longer than `LONGEST`."""
     if len(text) > LONGEST:
         return None
+    try:
+        encoded = native.repeats(text)
+    except native.Unfit:
+        encoded = noted(text)
+    return encoded if encoded is not None and count(encoded) < count(text) else None
+
+
+def noted(text: str) -> str | None:
+    """The text with notes; None where it is no shorter."""
     lines = text.split("\n")
     if len(set(lines)) == len(lines):
         return None
     encoded = "\n".join(_noted(lines))
-    if len(encoded) >= len(text):
-        return None
-    return encoded if count(encoded) < count(text) else None
+    return encoded if len(encoded) < len(text) else None
 
 
 def decode(encoded: str) -> str:

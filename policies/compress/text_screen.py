@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from policies.compress import native
 from policies.compress.text_terminal import VERTICAL, over_row, over_rows
 
 _FEEDS = re.compile(r"\n\n\n+")
@@ -23,7 +24,14 @@ _SENT = re.compile(r"0*[1-9][0-9:;<=>?]*")
 
 def screen(text: str) -> str:
     """The normal form of `text`, as the module says. Linear in its length."""
-    text = shown(text)
+    try:
+        return native.screen(text)
+    except native.Unfit:
+        return tidied(shown(text))
+
+
+def tidied(text: str) -> str:
+    """What a terminal shows, without blanks at line ends and more than one blank line."""
     returns = "\r" in text
     if (
         " \n" in text
@@ -41,6 +49,14 @@ def screen(text: str) -> str:
 
 def shown(text: str) -> str:
     """What the terminal shows, blanks untouched: all that may be done to code."""
+    try:
+        return native.shown(text)
+    except native.Unfit:
+        return played(text)
+
+
+def played(text: str) -> str:
+    """The same, by Python, which can move the cursor too."""
     if "\x1b" in text:
         text = _CODES.sub(_kept, _STRINGS.sub("", text))
         if VERTICAL.search(text):

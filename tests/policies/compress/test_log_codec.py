@@ -67,10 +67,10 @@ def test_a_longer_text_is_left_alone(monkeypatch):
 
 def test_a_long_text_is_tried_at_its_start_first(monkeypatch):
     tried = []
-    whole = log_codec._rewritten
-    monkeypatch.setattr(log_codec, "_rewritten", lambda text: tried.append(text) or whole(text))
+    whole = log_codec._written
+    monkeypatch.setattr(log_codec, "_written", lambda text: tried.append(text) or whole(text))
     prose = "".join(f"{os.urandom(9).hex()} {os.urandom(9).hex()}x\n" for _ in range(3000))
-    assert log_codec.encode(prose, len) is None
+    assert log_codec.rewritten(prose) is None
     assert sum(map(len, tried)) < len(prose) / 10
 
 
@@ -78,10 +78,10 @@ def test_lines_with_nothing_in_common_are_told_by_a_few_of_them(monkeypatch):
     seen = []
     whole = log_codec.groups
     monkeypatch.setattr(log_codec, "groups", lambda words: seen.append(len(words)) or whole(words))
-    monkeypatch.setattr(log_codec, "_rewritten", None)
+    monkeypatch.setattr(log_codec, "_written", None)
     words = [f"{n * 7919 % 10007}" for n in range(12_000)]
     prose = "".join(f"{' '.join(words[at : at + 3 + at % 9])}\n" for at in range(0, 12_000, 12))
-    assert log_codec.encode(prose, len) is None
+    assert log_codec.rewritten(prose) is None
     assert sum(seen) <= 100
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from policies.compress.log_stamps import STAMP
 from policies.compress.text_choice import choose
-from policies.compress.text_records import _LEVEL, _NEAR, _marked, records
+from policies.compress.text_records import _LEVEL, _NEAR, _marked, records, told
 
 NUMBERS = range(1, 13)
 
@@ -91,3 +91,7 @@ PARTS = st.sampled_from(
 @given(st.lists(PARTS, max_size=8).map("".join))
 def test_a_time_or_a_level_is_found_as_one_pattern_finds_it(line):
     assert _marked(line) == (MARK.match(line) is not None)
+
+
+def test_a_line_that_begins_beyond_what_is_looked_at():
+    assert not told(" " * 300 + "a = b\n" + "    c = d\n" * 9 + "  e f\n" * 70)
