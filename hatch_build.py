@@ -38,8 +38,9 @@ class NativeCompressors(BuildHookInterface[Any]):
             return
         try:
             self._compile(cargo)
-        except subprocess.CalledProcessError as error:
-            self.app.display_warning(f"{error.stderr}\ncargo failed. {_WITHOUT}")
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "")
+            self.app.display_warning(f"{said}{error}\ncargo failed. {_WITHOUT}")
             return
         build_data["artifacts"].append(LIBRARY.relative_to(self.root).as_posix())
         build_data["pure_python"] = False
@@ -51,7 +52,7 @@ class NativeCompressors(BuildHookInterface[Any]):
         command = [cargo, "build", "--release", "--offline", "--quiet", "--target-dir", str(target)]
         env = {**os.environ, "PENSTOCK_BUILD": _source["digest"]()}
         subprocess.run(  # noqa: S603 - cargo, on our own sources
-            command, cwd=SOURCES, check=True, env=env, capture_output=True, text=True
+            command, cwd=SOURCES, check=True, env=env, capture_output=True, errors="replace"
         )
         built = _BUILT.get(sys.platform, "libpenstock_native.so")
         fresh = LIBRARY.with_suffix(".new")  # a running server goes on with the one it has

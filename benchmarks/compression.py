@@ -4,9 +4,10 @@
 
 Tokens are o200k. Logs are those named, else those of this machine with 1,000 lines or more; of each
 the first 1,000 are taken. Seconds are of a process's own time, at the first sight of each payload,
-with all counting of tokens. `scripts/bench-peers` installs Headroom. With the folder of a model,
-`compress.llmlingua` is measured on prose and the package itself on everything, by the clock. Exit
-code 0: every bar met; 1: a bar was missed or the measurement failed; 2: no data.
+with all counting of tokens, after the payloads of the other sets. `scripts/bench-peers` installs
+Headroom. With the folder of a model, `compress.llmlingua` is measured on prose and the package
+itself on everything, by the clock. Exit code 0: every bar met; 1: a bar was missed or the
+measurement failed; 2: no data.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from policies.compress import native
 from proxy.tokens import Tokens
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -53,7 +55,8 @@ def contents(texts: dict[str, list[str]], count: Count, folder: Path) -> Found:
     """What becomes of each set, by who did it."""
     found: Found = {}
     for name, payloads in texts.items():
-        found[name] = {OURS: penstock(payloads, count)}
+        others = [text for other in texts if other != name for text in texts[other]]
+        found[name] = {OURS: penstock(payloads, count, others)}
         for peer, mode in MODES.items():
             try:
                 found[name][peer] = headroom(payloads, mode, count, folder)
@@ -110,7 +113,8 @@ def conversation_bars(texts: dict[str, list[str]], room: Room) -> list[Bar]:
 
 def shown(found: Found) -> Table:
     """One line for each set and who did it."""
-    made = Table(title="By content", title_justify="left", box=SIMPLE_HEAD)
+    how = "natively" if native.built else "in Python"
+    made = Table(title=f"By content, compressed {how}", title_justify="left", box=SIMPLE_HEAD)
     for head in ("payloads", "n", "by", "tokens", "left", "median", "MB/s"):
         made.add_column(head, justify="left" if head in ("payloads", "by") else "right")
     for name, by in found.items():

@@ -83,6 +83,7 @@ impl Items {
 }
 
 impl Column {
+    /// Of nested items: a constant, where all rows have the same.
     pub fn of(items: Items) -> Result<Self, Stop> {
         match items {
             Items::Nested(nested) if nested.constant => {
@@ -105,6 +106,7 @@ impl Column {
 }
 
 impl Nested {
+    /// Refused where a name stands twice.
     pub fn new(members: Vec<(&str, Column)>) -> Result<Self, Stop> {
         let mut names: Vec<&str> = members.iter().map(|(word, _)| *word).collect();
         names.sort_unstable();

@@ -78,6 +78,7 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Keep an object that is complete.
     pub fn object(&mut self, members: impl Iterator<Item = Member<'a>>) -> Value<'a> {
         let at = self.members.len();
         self.members.extend(members);
@@ -87,6 +88,7 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// The same for an array.
     pub fn list(&mut self, items: impl Iterator<Item = Value<'a>>) -> Value<'a> {
         let at = self.items.len();
         self.items.extend(items);

@@ -109,6 +109,7 @@ pub struct Signs {
 }
 
 impl Signs {
+    /// What makes the text from that with the fewest escapes; `None` where nothing common does.
     pub fn spelling(&self) -> Option<Spelling> {
         let both = |one, other| self.found & one != 0 && self.found & other != 0;
         if self.odd || both(WIDE, ESCAPED_WIDE) || both(SLASH, ESCAPED_SLASH) {

@@ -10,6 +10,7 @@ import ctypes
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
+from operator import index
 
 from policies.base.ports import Count
 from policies.compress.native_source import LIBRARY, digest
@@ -79,11 +80,16 @@ def _made(operation: Callable[..., int], text: str, *rest: object) -> str | None
         _library.penstock_free(found.start, found.size)
 
 
-def _counter(count: Count) -> object:
+def _counter(count: Count, interrupts: list[BaseException]) -> object:
+    """`count`, to be called from Rust. What must not be lost when it fails is put aside."""
+
     def counted(start: int, size: int) -> int:
         try:
-            return count(string_at(start, size).decode())
+            return index(count(string_at(start, size).decode()))
         except Exception:  # noqa: BLE001 - Python does it again, and meets the same where it may be raised
+            return -1
+        except BaseException as error:  # noqa: BLE001 - ctypes would print and drop it
+            interrupts.append(error)
             return -1
 
     return _Counter(counted)
@@ -94,7 +100,12 @@ _json_encode = _operation("penstock_json_encode", c_size_t, _Counter)
 
 def json_encode(text: str, count: Count, limit: int) -> str | None:
     """See `json_compact.encode`. Raises `Unfit`."""
-    return _made(_json_encode, text, limit, _counter(count))
+    interrupts: list[BaseException] = []
+    try:
+        return _made(_json_encode, text, limit, _counter(count, interrupts))
+    finally:
+        for error in interrupts:
+            raise error
 
 
 _log_encode = _operation("penstock_log_encode")

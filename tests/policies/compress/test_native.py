@@ -62,7 +62,7 @@ def test_without_a_library_python_does_the_work_and_says_nothing(tmp_path):
 def test_bytes_that_are_no_utf_8_are_left_to_python():
     library = ctypes.CDLL(str(native_source.LIBRARY))
     out = native._Text()
-    count = native._counter(len)
+    count = native._counter(len, [])
     assert library.penstock_json_encode(b'["\xff"]', 5, 100, count, ctypes.byref(out)) == 2
 
 
@@ -79,3 +79,21 @@ def test_a_count_that_fails_is_left_to_python():
 
     with pytest.raises(native.Unfit):
         native.json_encode('[{"a":"' + "x y " * 9 + '"}]', fails, 1000)
+
+
+@needs_it
+def test_an_interrupt_while_tokens_are_counted_is_not_lost(capfd):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        native.json_encode('[{"a":"' + "x y " * 9 + '"}]', interrupted, 1000)
+    assert not capfd.readouterr().err
+
+
+@needs_it
+@pytest.mark.parametrize("wrong", [None, 1.5, -1])
+def test_a_count_that_is_none_is_left_to_python(wrong, capfd):
+    with pytest.raises(native.Unfit):
+        native.json_encode('[{"a":"' + "x y " * 9 + '"}]', lambda _: wrong, 1000)
+    assert not capfd.readouterr().err

@@ -1,6 +1,8 @@
 """The native `json_compact.encode` gives what the one in Python does, byte for byte."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -71,6 +73,17 @@ def test_odd_signs_in_every_place(odd):
         same(json.dumps([{"a": text} for text in beside]))
     except native.Unfit:
         assert odd not in "é日本\u2028😀\x7f\0"  # letters and signs that it knows
+
+
+def test_every_sign_where_what_strings_share_may_end():
+    unfit = []
+    for sign in map(chr, [*range(0x80, 0x3100), *range(0xFE00, 0x10000), *range(0x1F000, 0x1FB00)]):
+        rows = [f"shared words {sign}{n}a{sign}{sign}" for n in range(3)]
+        try:
+            same(json.dumps([{"a": row} for row in rows], ensure_ascii=False))
+        except native.Unfit:
+            unfit.append(sign)
+    assert not {*"°€·“”…→✓█■日ーはโकé🚀🇩\u2013\u2019\uff01\uff1f\ufe0f\u0301"} & {*unfit}
 
 
 def test_every_sign_that_may_show_as_nothing():
@@ -177,6 +190,21 @@ def test_long_texts():
 )
 def test_texts_made_to_take_long(text):
     same(text)
+
+
+def test_the_deepest_texts_need_little_stack():
+    objects = ['{"a":' * 62 + str(n) + "}" * 62 for n in range(3)]
+    lists = '[[{"b":1},{"b":"x y"}],[{"b":2}]]'
+    for _ in range(29):
+        lists = f"[{lists},[1]]"
+    texts = ["[" * 64 + "]" * 64, "[" * 31 + '"a{b"' + "]" * 31, f"[{','.join(objects)}]", lists]
+    code = (
+        "import threading\nfrom policies.compress import native\nthreading.stack_size(1 << 17)\n"
+        f"run = lambda: [print(native.json_encode(text, len, {LIMIT})) for text in {texts!r}]\n"
+        "thread = threading.Thread(target=run)\nthread.start()\nthread.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == "\n".join(str(same(text)) for text in texts).splitlines()
 
 
 def test_two_threads_at_once():
