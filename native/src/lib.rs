@@ -37,5 +37,6 @@ mod log_stamps;
 mod log_templates;
 mod select_words;
 mod text_progress;
+mod text_records;
 mod text_repeats;
 mod text_screen;

@@ -101,6 +101,24 @@ fn found(form: usize, near: usize, line: &str) -> Option<(usize, usize)> {
     None
 }
 
+/// Whether a stamp starts here.
+pub fn is_stamp(line: &[u8], at: usize) -> bool {
+    let is = |form: usize| stamp(form, line, at).is_some();
+    let next = |size: usize| line.get(at + size).copied().unwrap_or(b'\n');
+    let free = at > 0 && line[at - 1] == b'[';
+    if !line[at].is_ascii_digit() {
+        return (free && is(BOOTED)) || (next(3) == b' ' && is(1));
+    }
+    let likely = match (next(2), next(4)) {
+        (b':', _) => is(4),
+        (b'/', _) => is(2),
+        (_, b'-' | b'/' | b'.') => is(0),
+        (_, b' ') => is(3),
+        _ => false,
+    };
+    likely || (line[at] == b'1' && is(6)) || (free && is(BOOTED))
+}
+
 /// Where a stamp ends that starts here; the forms are numbered as in Python.
 fn stamp(form: usize, line: &[u8], at: usize) -> Option<usize> {
     let before = if at == 0 { b'\n' } else { line[at - 1] };

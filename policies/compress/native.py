@@ -122,6 +122,14 @@ def log_decode(encoded: str) -> str:
     return _made(_log_decode, encoded) or ""
 
 
+_records = _operation("penstock_records")
+
+
+def records(text: str) -> bool:
+    """See `text_records.records`. Raises `Unfit`."""
+    return _made(_records, text) is not None
+
+
 _shown = _operation("penstock_shown")
 _screen = _operation("penstock_screen")
 _repeats = _operation("penstock_repeats")

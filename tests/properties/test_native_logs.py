@@ -14,11 +14,16 @@ SIGNS = st.text(
     max_size=9,
 )
 NUMBERS = st.integers(0, 99)
+FILES = [
+    "a = b", "  key: value", "'a.b' :", "- a: b", "-  x", "[section] ", "[a, b]", "# a", "; a", "%",
+    "\\a", "})", '" a', "-- a", "value,", "a {", "a &&", "{a,", "x" * 61 + "=",
+    "a INFO b", "[WARN]", "INFOS", "x ERROR_",
+]  # fmt: skip
 
 
 @st.composite
 def lines(draw):
-    """A line of a log or a terminal, with something odd in it at times."""
+    """A line of a log, a file or a terminal, with something odd in it at times."""
     kind = draw(st.integers(0, 9))
     if kind < 6:
         pattern = draw(st.sampled_from(PATTERNS))
@@ -27,7 +32,7 @@ def lines(draw):
             date = draw(st.sampled_from(DATES))
             line = f"{date.format(draw(NUMBERS), draw(NUMBERS))} {line}"
     elif kind < 9:
-        line = draw(st.sampled_from(TERMINAL))
+        line = draw(st.sampled_from([*FILES, *TERMINAL]))
     else:
         line = draw(SIGNS)
     if not draw(st.integers(0, 9)):

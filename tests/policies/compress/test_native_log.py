@@ -9,10 +9,12 @@ import pytest
 from policies.compress import (
     log_codec,
     native,
+    text_records,
     text_repeats,
     text_screen,
 )
 from tests.policies.compress.test_log_codec import LOG
+from tests.policies.compress.test_text_records import FILES, OUTPUTS
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 ROOT = Path(__file__).parents[3]
@@ -25,6 +27,7 @@ def rewritten(text):
 TWINS = {
     "log": (native.log_encode, rewritten),
     "repeats": (native.repeats, text_repeats.noted),
+    "records": (native.records, text_records.told),
     "shown": (native.shown, text_screen.played),
     "screen": (native.screen, lambda text: text_screen.tidied(text_screen.played(text))),
 }
@@ -123,6 +126,35 @@ def test_blocks_of_which_not_all_have_equal_values(unequal):
         )
 
 
+@pytest.mark.parametrize("share", range(12))
+def test_records_by_the_share_of_lines_that_are_of_files(share):
+    for first in (
+        "key: value\n",
+        "  key: value\n",
+        "value,\n",
+        "é" * 59 + " INFO\n",
+        "é" * 60 + " INFO\n",
+    ):
+        for rest in (
+            "some words\n",
+            "  some words\n",
+            "a = b\n",
+            "[ 1.123456] a\n",
+            "x 1.123456] = 1\n",
+        ):
+            for count in (1, 2, 3):
+                same("records", first * count + rest * (count * 2 * share))
+                same("records", rest * count + first * (count * share) + "  x\n" * count * share)
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_records_by_a_time_in_one_line_of_eight(date):
+    stamp = date.format(1, 2)
+    for before in ("", "[", "x [", "1", "x" * 60, "x" * 61, "é" * 59 + "["):
+        for start in range(len(stamp)):
+            same("records", f"{before}{stamp[start:]}] x\n" + "a: b\n" * 7)
+
+
 def test_long_logs_are_tried_at_a_few_lines_first():
     prose = "".join(f"{n * 7919 % 10007} {'x' * (n % 9)}{n}y\n" for n in range(3000))
     plain = LOG.replace("2026-01-31 ", "on ")
@@ -136,7 +168,16 @@ def test_long_logs_are_tried_at_a_few_lines_first():
 def test_the_files_of_this_project(name):
     paths = [*ROOT.glob("policies/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.toml")]
     found = {bool(same(name, path.read_text())) for path in paths}
-    assert found == ({False, True} if name == "log" else found)
+    assert found == ({False, True} if name in ("log", "records") else found)
+
+
+def test_files_and_outputs_of_many_kinds():
+    texts = [*FILES.values(), *OUTPUTS.values(), "", "\n", " " * 300 + "a = b\n" + "c d\n" * 9]
+    texts += ["\n" * 3 + line.replace("WARNING", level) + "\n" for level in
+              ("error", "x WARN", "(INFO", "INFOS", "xINFO", "é" * 60 + " INFO", "é" * 59 + " INFO")
+              for line in ("WARNING a", "[WARNING] a: b", "a WARNING_")]  # fmt: skip
+    texts += [text * 400 for text in texts[-4:]]
+    assert {same("records", text) for text in texts} == {False, True}
 
 
 @pytest.mark.parametrize("name", ["shown", "screen"])
@@ -189,9 +230,8 @@ def test_what_is_known_of_characters_is_what_python_knows():
     known = 0
     for code in range(0x80, 0x20000):
         sign = chr(code)
-        row = f"a{sign}\ra\rb"  # no progress if it is of the word
         try:
-            is_word = native.shown(row) == row
+            is_word = not native.records(f"{sign}=\n" * 3)  # the name of a setting
         except native.Unfit:
             continue
         known += 1
@@ -204,9 +244,9 @@ def test_what_is_known_of_characters_is_what_python_knows():
 
 @pytest.mark.parametrize("sign", ["\ud800", "\u0661", "\xb2", "\x85", "\u2028", "\u0131\u05d0"])
 def test_other_characters_are_left_to_python(sign):
-    for name, text in (("log", LOG), ("shown", "a\ra\rb")):
+    for name in ("log", "records"):
         with pytest.raises(native.Unfit):
-            same(name, text + sign)
+            same(name, LOG + sign)
     assert log_codec.decode(log_codec.encode(LOG + sign, len)) == LOG + sign
 
 

@@ -17,6 +17,7 @@ from policies.compress.text_records import (
     _may_be_built,
     _may_be_marked,
     records,
+    told,
 )
 
 NUMBERS = range(1, 13)
@@ -105,7 +106,7 @@ def test_a_time_or_a_level_is_found_as_one_pattern_finds_it(line):
 
 
 def test_a_line_that_begins_beyond_what_is_looked_at():
-    assert not records(" " * 300 + "a = b\n" + "    c = d\n" * 9 + "  e f\n" * 70)
+    assert not told(" " * 300 + "a = b\n" + "    c = d\n" * 9 + "  e f\n" * 70)
 
 
 ENDS = [re.compile(re.escape(end)) for end in _ENDS]
