@@ -119,6 +119,11 @@ pub fn is_stamp(line: &[u8], at: usize) -> bool {
     likely || (line[at] == b'1' && is(6)) || (free && is(BOOTED))
 }
 
+/// Whether the line starts with a stamp that lines of logs are sure to start with.
+pub fn starts(line: &[u8]) -> bool {
+    iso(line, 0).is_some() || syslog(line, 0).is_some()
+}
+
 /// Where a stamp ends that starts here; the forms are numbered as in Python.
 fn stamp(form: usize, line: &[u8], at: usize) -> Option<usize> {
     let before = if at == 0 { b'\n' } else { line[at - 1] };

@@ -130,6 +130,14 @@ def records(text: str) -> bool:
     return _made(_records, text) is not None
 
 
+_protected = _operation("penstock_protected")
+
+
+def protected(text: str) -> bool:
+    """See `text_protected.is_code_or_diff`, of one text. Raises `Unfit`."""
+    return _made(_protected, text) is not None
+
+
 _shown = _operation("penstock_shown")
 _screen = _operation("penstock_screen")
 _repeats = _operation("penstock_repeats")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from policies.compress import native
 from policies.compress.log_stamps import STARTS
 from policies.compress.text_prefilter import prefilter_ascii
 from policies.compress.text_screen import shown
@@ -74,6 +76,14 @@ def is_code_or_diff(text: str, seen: str) -> bool:
     There may be colours before what a line begins with.
     """
     texts = (text,) if seen is text else (text, seen)
+    try:
+        return any(map(native.protected, texts))
+    except native.Unfit:
+        return told(texts)
+
+
+def told(texts: Sequence[str]) -> bool:
+    """The same of a text as it came and as it is seen, told in Python."""
     if any(map(_marked, texts)):
         return True
     samples = list(map(_sample, texts))

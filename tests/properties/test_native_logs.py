@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.compress import log_codec, native
-from tests.policies.compress.test_native_log import DATES, PATTERNS, TERMINAL, TWINS
+from tests.policies.compress.test_native_log import CODE, DATES, MARKED, PATTERNS, TERMINAL, TWINS
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 ENDS = st.sampled_from(["\n"] * 6 + ["\r\n", "\r\n", "\r", "", "\n\n\n", " \n", "\n \n", "\x0b"])
@@ -14,16 +14,11 @@ SIGNS = st.text(
     max_size=9,
 )
 NUMBERS = st.integers(0, 99)
-FILES = [
-    "a = b", "  key: value", "'a.b' :", "- a: b", "-  x", "[section] ", "[a, b]", "# a", "; a", "%",
-    "\\a", "})", '" a', "-- a", "value,", "a {", "a &&", "{a,", "x" * 61 + "=",
-    "a INFO b", "[WARN]", "INFOS", "x ERROR_",
-]  # fmt: skip
 
 
 @st.composite
 def lines(draw):
-    """A line of a log, a file or a terminal, with something odd in it at times."""
+    """A line of a log, of code or of a terminal, with something odd in it at times."""
     kind = draw(st.integers(0, 9))
     if kind < 6:
         pattern = draw(st.sampled_from(PATTERNS))
@@ -32,7 +27,7 @@ def lines(draw):
             date = draw(st.sampled_from(DATES))
             line = f"{date.format(draw(NUMBERS), draw(NUMBERS))} {line}"
     elif kind < 9:
-        line = draw(st.sampled_from([*FILES, *TERMINAL]))
+        line = draw(st.sampled_from([*CODE, *MARKED, *TERMINAL]))
     else:
         line = draw(SIGNS)
     if not draw(st.integers(0, 9)):

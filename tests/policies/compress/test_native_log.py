@@ -9,6 +9,7 @@ import pytest
 from policies.compress import (
     log_codec,
     native,
+    text_protected,
     text_records,
     text_repeats,
     text_screen,
@@ -28,6 +29,7 @@ TWINS = {
     "log": (native.log_encode, rewritten),
     "repeats": (native.repeats, text_repeats.noted),
     "records": (native.records, text_records.told),
+    "protected": (native.protected, lambda text: text_protected.told([text])),
     "shown": (native.shown, text_screen.played),
     "screen": (native.screen, lambda text: text_screen.tidied(text_screen.played(text))),
 }
@@ -43,6 +45,25 @@ PATTERNS = [
     "user-{n} [10.0.0.{n}:80] 'key'={n}% {kind}-{n}-{kind}", "^ {{0}} {{t}} }}{{ {n}",
     "  {n}  {kind} ", "{kind}: été→{n}\u2018{n}\u2019 {n}中{n}", "\t{kind}\x1f{n}\x0b",
     "{n}:{n} {kind}.{n}. @{n}", "--- A={n} A",
+]  # fmt: skip
+CODE = [
+    "def f(x", "async def f", "class A x:", "from a.b import c", "#include <a>", "#!/bin", "fn x",
+    "pub {", "use 'a'", "#define", "if x:", "else {", "iffy:", "return", "returned", "@a.b(c d)",
+    "@a.b c", "});", ")]", ")].", "self.a[0].b += 1", "a.b -= \tx", "a =  b", "// a", "*/", "a;",
+    "f() =>", "f() : ", "</b", "<1", "a ${b", "$(1", "$( b", "é=$", "=(", "a-b.c  ?= d", "a:=",
+    ".PHONY", ".PHONYS", "done ", "done x", "exit 1", "exit 12", "set -eu", "set -E", "@echo.a",
+    "echo off", "echo", "goto! x", "my $x", "hi! !", "SET (a", "set_a(", "endMacro (", "find_(",
+    "GROUP BY a", "ORDER BY", "ON*", "ANDS a", "RUN  a", "LABEL a", "implicit NONE", "End Program",
+    "REAL x :: y", "\\begin", "\\items", "12: fn a", "12→fn a", "12|  fn a", "12\tfn a",
+    "a/b.c:12:fn a", "a.b-fn a", "a.bcdef:fn a", "a.b.c-1234567-fn a", "a.b:12345678:fn a",
+    "2026-01-01 10:00:00 fn a;", "# a", "#a",
+]  # fmt: skip
+MARKED = [
+    "```", " > ```a", "    ~~~", "   ~~~", "x ```", "diff --git a b", "@@ -1 +1,2 @@",
+    "@@ -1 +a @@", "@@@ -", "*" * 15, "*" * 16, "1,2c3\n< a", "1c3\r\n> a", "1a2,3\n<a",
+    "--- a\n+++ b", "--- \n+++ b", "Index: a\n" + "=" * 60, "Index: a\n" + "=" * 59,
+    '{"a": "b\\n```"}', '["\\n@@ -"]', '{"a": "\\ndef f(x):\\n  return\\n\\tif x:\\n"}',
+    'x {"a": "\\n\\tfn \\"a\\"\\n"}' * 2,
 ]  # fmt: skip
 TERMINAL = [
     "a 5%\ra 50%\ra 100%\rdone", "a 5%\ra 4%\rdone", "a 5%\rb 6%\rdone", "|\r/\r-\r\\\rok",
@@ -168,16 +189,31 @@ def test_long_logs_are_tried_at_a_few_lines_first():
 def test_the_files_of_this_project(name):
     paths = [*ROOT.glob("policies/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.toml")]
     found = {bool(same(name, path.read_text())) for path in paths}
-    assert found == ({False, True} if name in ("log", "records") else found)
+    assert found == ({False, True} if name in ("log", "records", "protected") else found)
 
 
-def test_files_and_outputs_of_many_kinds():
+@pytest.mark.parametrize("name", ["records", "protected"])
+def test_files_and_outputs_of_many_kinds(name):
     texts = [*FILES.values(), *OUTPUTS.values(), "", "\n", " " * 300 + "a = b\n" + "c d\n" * 9]
     texts += ["\n" * 3 + line.replace("WARNING", level) + "\n" for level in
               ("error", "x WARN", "(INFO", "INFOS", "xINFO", "é" * 60 + " INFO", "é" * 59 + " INFO")
               for line in ("WARNING a", "[WARNING] a: b", "a WARNING_")]  # fmt: skip
     texts += [text * 400 for text in texts[-4:]]
-    assert {same("records", text) for text in texts} == {False, True}
+    assert {same(name, text) for text in texts} == {False, True}
+
+
+@pytest.mark.parametrize("line", CODE)
+@pytest.mark.parametrize("before", ["", "  ", "9:\t", "a.py:9:", "9 "])
+def test_lines_of_code(line, before):
+    for count in (2, 3):
+        text = f"{before}{line}\n" * count
+        same("protected", text)
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_fences_and_diffs(text):
+    for whole in (text, f"a\n{text}\nb", f"a b c\n{text}", f"a\n\n {text}", "a b\n" * 9 + text):
+        same("protected", whole)
 
 
 @pytest.mark.parametrize("name", ["shown", "screen"])
@@ -231,7 +267,7 @@ def test_what_is_known_of_characters_is_what_python_knows():
     for code in range(0x80, 0x20000):
         sign = chr(code)
         try:
-            is_word = not native.records(f"{sign}=\n" * 3)  # the name of a setting
+            is_word = native.protected(f"a{sign}=$\n" * 3)
         except native.Unfit:
             continue
         known += 1
@@ -244,7 +280,7 @@ def test_what_is_known_of_characters_is_what_python_knows():
 
 @pytest.mark.parametrize("sign", ["\ud800", "\u0661", "\xb2", "\x85", "\u2028", "\u0131\u05d0"])
 def test_other_characters_are_left_to_python(sign):
-    for name in ("log", "records"):
+    for name in ("log", "records", "protected"):
         with pytest.raises(native.Unfit):
             same(name, LOG + sign)
     assert log_codec.decode(log_codec.encode(LOG + sign, len)) == LOG + sign
