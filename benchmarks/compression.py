@@ -34,6 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from policies.compress import native
+from proxy.serve import collect_rarely
 from proxy.tokens import Tokens
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -139,9 +140,11 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="compression-") as work:
             folder = Path(work)
-            count = Tokens().counter("gpt-4o")
-            count("")  # loads the vocabulary
+            tokens = Tokens()
+            tokens.counter("gpt-4o")("")  # loads the vocabulary
+            count = tokens.counter("gpt-4o")
             texts = sets(data, options.logs or system_logs())
+            collect_rarely()  # as the server does
             found = contents(texts, count, folder)
             bars = content_bars(found) + conversation_bars(texts, Room(data, folder, count))
             chosen, answers = selection(data, count)

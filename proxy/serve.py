@@ -72,13 +72,19 @@ def run_one(path: Path | None, config: Config, sock: socket.socket) -> int:
     # When it has shut down, uvicorn raises the signal again: being told to stop is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
-    # What start-up made stays: the collector need not walk it again, and requests make few
-    # cycles, so it may come by less often.
+    collect_rarely()
+    server.run(sockets=[sock])
+    return 0 if server.started else _STARTED_BADLY
+
+
+def collect_rarely() -> None:
+    """What start-up made stays, and need not be walked again by the collector of garbage.
+
+    Requests make few cycles, so it may come by less often.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    server.run(sockets=[sock])
-    return 0 if server.started else _STARTED_BADLY
 
 
 def _outlive_not(alive: int) -> None:

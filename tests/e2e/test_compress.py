@@ -26,7 +26,7 @@ pipelines:
     - {{use: compress.lossless, budget: 10s, deadline: 20s}}
     - {{use: prefix.breakpoints}}
   quiet: [{{use: compress.lossless, budget: 10s, deadline: 20s, mode: shadow}}]
-  hasty: [{{use: compress.lossless, budget: 1ms, deadline: 20s}}]
+  hasty: [{{use: compress.lossless, budget: 0.01ms, deadline: 20s}}]
   bare: [{{use: cache.exact}}]
   stash:
     effects: [lossless, lossy]
