@@ -26,7 +26,18 @@ from compression_llmlingua import PROSE, Prose, ours
 from compression_peers import MODES, headroom, llmlingua
 from compression_recall import bars as recall_bars
 from compression_select import selection
-from compression_sets import HOOKS, LOGS, REPOS, TAU, Count, Result, penstock, sets, system_logs
+from compression_sets import (
+    HOOKS,
+    LOGS,
+    REPOS,
+    TAU,
+    Count,
+    Result,
+    penstock,
+    projection,
+    sets,
+    system_logs,
+)
 from overhead_process import BenchError
 from prefix_bars import Bar, table
 from rich.box import SIMPLE_HEAD
@@ -146,7 +157,10 @@ def main() -> int:
             texts = sets(data, options.logs or system_logs())
             collect_rarely()  # as the server does
             found = contents(texts, count, folder)
-            bars = content_bars(found) + conversation_bars(texts, Room(data, folder, count))
+            bars = content_bars(found)
+            projected = projection(texts, count)
+            bars.append(Bar("project, slowest set: first sight", projected, ">=", 10, "MB/s"))
+            bars += conversation_bars(texts, Room(data, folder, count))
             chosen, answers = selection(data, count)
             bars += chosen
             every = [text for payloads in texts.values() for text in payloads]

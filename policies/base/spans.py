@@ -23,22 +23,16 @@ def members(text: bytes) -> Iterator[tuple[str | int, int, int]]:
 
     `text` must be valid JSON without leading white space or repeated keys.
     """
-    if text[:1] == b"[":
-        at = 0
-        for index, raw in enumerate(_array(text)):
-            at = _end(_gap.match(text, at))
-            yield index, at, (at := at + len(memoryview(raw)))
-        return
+    listed = text[:1] == b"["
+    values = enumerate(_array(text)) if listed else _object(text).items()
+    before = _gap.match if listed else _key.match
     at = 0
-    for key, raw in _object(text).items():
-        at = _end(_key.match(text, at))
+    for key, raw in values:
+        found = before(text, at)
+        if found is None:
+            raise ValueError("not the JSON text it was taken for")
+        at = found.end()
         yield key, at, (at := at + len(memoryview(raw)))
-
-
-def _end(match: re.Match[bytes] | None) -> int:
-    if match is None:
-        raise ValueError("not the JSON text it was taken for")
-    return match.end()
 
 
 def splice(text: bytes, values: Mapping[Path, Any]) -> bytes:

@@ -79,13 +79,15 @@ def _cut(raw: bytes, kept: Tree | None, dropped: Tree) -> bytes:
     parts: list[bytes] = []
     begun = 1
     for key, start, end in members(raw):
-        name = raw[begun:start].lstrip(b",")
-        begun = end
-        stays = None if kept is None else kept.get(key, {})
-        goes = dropped.get(key, {})
-        if stays == {} or goes is None:
+        before, begun = begun, end
+        if kept is not None and key not in kept:
             continue
+        goes = dropped.get(key, {})
+        if goes is None:
+            continue
+        stays = None if kept is None else kept[key]
         inner = raw[start:end]
+        name = raw[before:start].lstrip(b",")
         parts.append(name + (_cut(inner, stays, goes) if stays or goes else inner))
     return raw[:1] + b",".join(parts) + raw[-1:]
 
@@ -95,9 +97,9 @@ def _leaves(value: Any) -> int:
     found, left = 0, [value]
     while left:
         each = left.pop()
-        if isinstance(each, dict):
+        if type(each) is dict:
             left += each.values()
-        elif isinstance(each, list):
+        elif type(each) is list:
             left += each
         else:
             found += 1
