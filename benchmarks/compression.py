@@ -33,6 +33,7 @@ from compression_sets import (
     TAU,
     Count,
     Result,
+    pace_bars,
     penstock,
     projection,
     sets,
@@ -103,8 +104,7 @@ def content_bars(found: Found) -> list[Bar]:
     broken = sum(result.broken for result in ours.values())
     bars.append(Bar("payloads that do not come back", broken, "<=", 0, ""))
     for name, result in ours.items():
-        bars.append(Bar(f"{name}: first sight", result.speed, ">=", 10, "MB/s"))
-        bars.append(Bar(f"{name}: first sight, 100k tokens, p50", result.pace, "<=", 10, "ms"))
+        bars += pace_bars(name, [result])
     return bars
 
 
@@ -158,8 +158,7 @@ def main() -> int:
             collect_rarely()  # as the server does
             found = contents(texts, count, folder)
             bars = content_bars(found)
-            projected = projection(texts, count)
-            bars.append(Bar("project, slowest set: first sight", projected, ">=", 10, "MB/s"))
+            bars += pace_bars("project, slowest set", projection(texts, count))
             bars += conversation_bars(texts, Room(data, folder, count))
             chosen, answers = selection(data, count)
             bars += chosen

@@ -7,7 +7,6 @@ spellings, or the passage that was annotated, is in what is left.
 
 import json
 import re
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from compression_sets import Count, rows
+from compression_sets import Count, pace_bars, rows, timed
 from prefix_bars import Bar
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -224,24 +223,16 @@ def _scalars(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def speed(found: Sequence[Context], count: Count) -> float:
-    """Megabytes a second of the process's own time, each prompt at its first sight."""
-    size = sum(len(each.prompt.encode()) for each in found) / 1e6
-    begun = time.process_time()
-    for each in found:
-        ours(each, 0.3, count)
-    return size / (time.process_time() - begun)
-
-
 def selection(data: Path, count: Count) -> tuple[list[Bar], Table]:
     """The bars, and a table of answers kept beside BM25 alone."""
     found = contexts(data)
-    fast = Bar("select, prompts of NQ: first sight", speed(found, count), ">=", 10, "MB/s")
+    prompts = {each.prompt: each for each in found}
+    took = timed(list(prompts), lambda prompt: ours(prompts[prompt], 0.3, count), count)
     count = lru_cache(None)(count)
     made = Table(title="Answers kept, NQ", title_justify="left", box=SIMPLE_HEAD)
     for head in ("of the tokens", "by", "answers kept", "tokens left"):
         made.add_column(head, justify="left" if head == "by" else "right")
-    bars = [fast]
+    bars = pace_bars("select, prompts of NQ", [took])
     for share, bound in BOUNDS.items():
         for who, by in (("compress.select", ours), ("BM25 alone", plain)):
             kept = answers(found, share, count, by)

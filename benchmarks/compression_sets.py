@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from prefix_bars import Bar
+
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, shortened
 from policies.compress.json_exact import minified
@@ -134,19 +136,40 @@ _RULES = {
 }
 
 
-def projection(texts: dict[str, list[str]], count: Count) -> float:
-    """Megabytes a second of `compress.project`, in the set where that is least."""
-    speeds = []
+def projection(texts: dict[str, list[str]], count: Count) -> list[Result]:
+    """What `compress.project` takes by a rule for each set."""
+    found = []
     for name, rule in _RULES.items():
         keep, drop = (list(map(Expression, listed)) for listed in rule)
-        took = []
-        for _ in range(_TIMES):
-            begun = time.process_time()
-            for text in filter(None, texts[name]):
-                shortened(text, count, Rules(1, 0.0), partial(projected, text, keep, drop))
-            took.append(time.process_time() - begun)
-        speeds.append(sum(len(text.encode()) for text in texts[name]) / 1e6 / median(took))
-    return min(speeds)
+
+        def make(text: str, keep: list[Expression] = keep, drop: list[Expression] = drop) -> Form:
+            return shortened(text, count, Rules(1, 0.0), partial(projected, text, keep, drop))
+
+        found.append(timed([text for text in texts[name] if text], make, count))
+    return found
+
+
+def timed(texts: Sequence[str], make: Callable[[str], object], count: Count) -> Result:
+    """How long each of these texts takes: of three times the one in the middle."""
+    took = [[_seconds(make, text) for text in texts] for _ in range(_TIMES)]
+    sizes = [count(text) for text in texts]
+    seconds = [median(each) for each in zip(*took, strict=True)]
+    return Result(sum(len(text.encode()) for text in texts), sizes, sizes, seconds)
+
+
+def _seconds(make: Callable[[str], object], text: str) -> float:
+    begun = time.process_time()
+    make(text)
+    return time.process_time() - begun
+
+
+def pace_bars(name: str, found: Sequence[Result]) -> list[Bar]:
+    """Of the slowest set."""
+    speed, pace = min(each.speed for each in found), max(each.pace for each in found)
+    return [
+        Bar(f"{name}: first sight", speed, ">=", 10, "MB/s"),
+        Bar(f"{name}: first sight, 100k tokens, p50", pace, "<=", 10, "ms"),
+    ]
 
 
 def comes_back(text: str, made: Form, count: Count) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 import tree  # noqa: F401 - which tree is measured
 from compression_costs import before, call, conversation
 from compression_recall import bars
-from compression_sets import TAU, Count, rows, sets, system_logs
+from compression_sets import TAU, Count, rows, sets, system_logs, timed
 from prefix_bars import Bar
 from prefix_bars import table as report
 from rich.console import Console
@@ -96,21 +96,21 @@ def observed(data: Path) -> list[str]:
 
 def table(found: dict[str, list[str]], count: Count) -> None:
     """Tokens that are left, with and without names, and the speed at first sight."""
-    print(f"{'set':28}{'long':>6}{'extracts':>9}{'left':>7}{'without names':>20}{'MB/s':>7}")
+    head = f"{'set':28}{'long':>6}{'extracts':>9}{'left':>7}{'without names':>20}{'MB/s':>7}"
+    print(f"{head}{'ms/100k':>9}")
     named, short = Stash.Settings(), Stash.Settings(names=False)
     for name, texts in found.items():
         long = [text for text in texts if count(text) >= named.min_tokens]
         before = sum(map(count, long))
         if not long:
             continue
-        started = time.process_time()
+        took = timed(long, lambda text: _forms([text], named, count), count)
         forms = _forms(long, named, count)
-        speed = sum(len(text.encode()) for text in long) / (time.process_time() - started) / 1e6
         shorts = _forms(long, short, count)
         row = f"{name:28}{len(long):6}{sum(form.text is not None for form in forms):9}"
         row += f"{_left(long, forms, count) / before:7.2f}"
         row += f"{sum(form.text is not None for form in shorts):13}"
-        print(f"{row}{_left(long, shorts, count) / before:7.2f}{speed:7.1f}")
+        print(f"{row}{_left(long, shorts, count) / before:7.2f}{took.speed:7.1f}{took.pace:9.1f}")
 
 
 def _forms(texts: list[str], settings: Stash.Settings, count: Count) -> list[Form]:
