@@ -68,10 +68,10 @@ class _Message(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The last messages with results among some that begin a conversation, told by their hashes."""
+    """The last messages with results among some that begin a conversation."""
 
     dialect: Dialect
-    hashes: Sequence[int]
+    raws: Sequence[bytes]
     found: Sequence[_Message]
 
 
@@ -148,11 +148,10 @@ class _Recipe:
     def _messages(self, dialect: Dialect, earlier: Sequence[bytes]) -> Sequence[_Message]:
         """The last messages with results, in order: those referred to, and those before them."""
         wanted, before = self.signs(dialect), self._before
-        hashes = list(map(hash, earlier))
-        if before.dialect is not dialect or hashes[: len(before.hashes)] != before.hashes:
+        if before.dialect is not dialect or earlier[: len(before.raws)] != before.raws:
             before = _Before(dialect, (), ())
         new: list[_Message] = []
-        for number in range(len(earlier) - 1, len(before.hashes) - 1, -1):
+        for number in range(len(earlier) - 1, len(before.raws) - 1, -1):
             raw = earlier[number]
             if has(raw, wanted):
                 results = self._results(dialect, raw)
@@ -161,7 +160,7 @@ class _Recipe:
                 if len(new) == 2 * _RESULTS:
                     break
         found = [*before.found, *new[::-1]][-2 * _RESULTS :]
-        self._before = _Before(dialect, hashes, found)
+        self._before = _Before(dialect, earlier, found)
         return found
 
     def _results(self, dialect: Dialect, raw: bytes) -> Sequence[_Result]:
