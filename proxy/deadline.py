@@ -12,16 +12,30 @@ import types
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
+_STALLED = 0.005  # seconds by which a timer is late when others have kept the event loop
 T = TypeVar("T")
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T], first: Any) -> T:
     """The result of `work`, whose first step yielded `first`.
 
-    Raises `TimeoutError` if it still waits after `seconds`.
+    Raises `TimeoutError` if it still waits after `seconds`. Where the event loop stood still at
+    that time, so that `work` could not go on though what it waited for was there, it has as many
+    again.
     """
-    async with asyncio.timeout(seconds):
-        return await _rest(work, first)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+
+    def ring() -> None:
+        now = loop.time()
+        limit.reschedule(now + seconds if now > until + _STALLED else now)
+
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_at(until, ring)
+        try:
+            return await _rest(work, first)
+        finally:
+            timer.cancel()
 
 
 @types.coroutine
