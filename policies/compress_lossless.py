@@ -14,7 +14,7 @@ from policies.compress.backref_again import Again
 from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules
 from policies.compress.freeze_places import Message, Spot, signs, spots
-from policies.compress.freeze_sight import Sent
+from policies.compress.freeze_sent import Sent
 from policies.compress.lossless_forms import VERSION, form
 
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation")  # name messages that come before

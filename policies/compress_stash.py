@@ -22,7 +22,8 @@ from policies.base.units import Duration
 from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules, Short, shortened
 from policies.compress.freeze_places import Message, Spot, signs, spots
-from policies.compress.freeze_sight import NEVER, Sent
+from policies.compress.freeze_sent import Sent
+from policies.compress.freeze_sight import NEVER
 from policies.compress.stash_extract import extract
 from policies.compress.stash_offer import definitions, offer, with_tool
 from policies.compress.stash_original import (

@@ -20,7 +20,8 @@ from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, conversation
-from policies.compress.freeze_sight import DISPUTED, FirstSight, Learnt, Recipe, Sent
+from policies.compress.freeze_sent import DISPUTED, Sent
+from policies.compress.freeze_sight import NEVER, FirstSight, Learnt, Recipe
 from policies.compress.freeze_turns import turn
 
 _Key = tuple[object, ...]
@@ -113,6 +114,8 @@ class Frozen(Base):
         there = There(here.listed, here.holding(wanted), here.notes)
         _, new = self._known(call, there)
         try:
+            if new and until > NEVER:  # a vocabulary takes longer to load than a text may wait
+                until += await self._sight.counting(call.model, view.counter(call.model))
             found, learnt = await self.forms(call, view, there, until)
         except asyncio.CancelledError:  # the engine goes on without this policy
             for message, key in new if not view.trial else ():

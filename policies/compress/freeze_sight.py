@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from time import perf_counter
@@ -22,14 +23,15 @@ from policies.compress.freeze_form import (
     stored,
 )
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Listing, Message, Spot, replaced
+from policies.compress.freeze_places import Listing, Message, Spot
+from policies.compress.freeze_sent import DISPUTED, Read, Sent, sent_as
 from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
 _SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
-_READING = 0.005  # seconds that reading may go on when there is no time left to make forms
+_READING = 0.008  # seconds that reading may take when there is no time left to make forms
 NEVER = 0.0  # a time by which nothing new can have a form
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
@@ -61,24 +63,6 @@ class Recipe(Protocol):
         """
 
 
-class Sent(NamedTuple):
-    """What a message is sent as: `raw` is None where it stays.
-
-    `results`: how many texts have another form; `before` and `after`: their tokens; `left_out`:
-    pieces. `disputed`: in another conversation it may be sent otherwise.
-    """
-
-    raw: bytes | None
-    results: int = 0
-    before: int = 0
-    after: int = 0
-    left_out: int = 0
-    disputed: bool = False
-
-
-DISPUTED = Sent(None, disputed=True)
-
-
 class Learnt(NamedTuple):
     """Forms that are not in the store yet, or not for long any more, by their keys.
 
@@ -90,14 +74,6 @@ class Learnt(NamedTuple):
     unread: tuple[Listing, Sequence[Message]]
 
 
-class _Read(NamedTuple):
-    """A message with its texts, and the key of each in the store."""
-
-    message: Message
-    spots: Sequence[Spot]
-    keys: Sequence[bytes]
-
-
 class FirstSight:
     """Knows the forms of texts in `memory` bytes; those it does not know are made in a thread."""
 
@@ -107,6 +83,7 @@ class FirstSight:
         self._forms: Generations[tuple[str, bytes], Form] = Generations(memory)
         self._workshop = Workshop(threads)
         self._prepared: set[str] = set()
+        self._counted: set[str] = set()
 
     def prepared(self, model: str) -> bool:
         """Whether tokens of this model are counted, or have been."""
@@ -117,13 +94,17 @@ class FirstSight:
 
         Soon: while it loads everything stands still, and the request at hand is to be sent first.
         """
-        self._note(model)
+        _note(self._prepared, model)
         self._workshop.start(_SENT, partial(count, ""))
 
-    def _note(self, model: str) -> None:
-        if len(self._prepared) >= _MODELS:
-            self._prepared.clear()
-        self._prepared.add(model)
+    async def counting(self, model: str, count: Count) -> float:
+        """Have tokens of this model counted: for how many seconds that had to be waited for."""
+        if model in self._counted:
+            return 0.0
+        begun = perf_counter()
+        await asyncio.to_thread(_tried, count)
+        _note(self._counted, model)
+        return perf_counter() - begun
 
     async def look(
         self,
@@ -163,26 +144,27 @@ class FirstSight:
                 for key, one in fresh.items():
                     self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
-        sent = await _apart(size, partial(_sent, found, known, here))
+        sent = await _apart(size, partial(sent_as, found, known, here))
         sent += [DISPUTED] * (len(messages) - len(found))
         unread = messages[len(found) : few]
         return sent, Learnt(news, here, (listed, unread)) if news or unread else None
 
     def _read(
         self, call: Call, listed: Listing, messages: Iterable[Message], until: float
-    ) -> list[_Read]:
+    ) -> list[Read]:
         """The texts of messages that may change, as many as there is time for."""
         recipe = self._recipe
         head = (*recipe.version, *recipe.rules, call.model)
+        latest = max(until, perf_counter()) + _READING
         found = []
         for message in messages:
-            if NEVER < until < perf_counter() - _READING:
+            if until > NEVER and latest < perf_counter():
                 break
             fit = len(message.raw) >= recipe.rules.min_tokens  # a token has a byte at least
             earlier = listed.raws[: message.number] if recipe.contextual else ()
             texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
             keys = [_key(head, spot) for spot in texts]
-            found.append(_Read(message, texts, keys))
+            found.append(Read(message, texts, keys))
         return found
 
     async def _remembered(
@@ -224,7 +206,7 @@ class FirstSight:
                 self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
 
         if not view.trial:
-            self._note(call.model)
+            _note(self._prepared, call.model)
         if until <= NEVER:
             return {}
         count = view.counter(call.model)
@@ -258,6 +240,17 @@ class FirstSight:
         self._workshop.close()
 
 
+def _note(models: set[str], model: str) -> None:
+    if len(models) >= _MODELS:
+        models.clear()
+    models.add(model)
+
+
+def _tried(count: Count) -> None:
+    with suppress(Exception):  # whoever counts a text meets it again
+        count("")
+
+
 async def _apart(size: int, work: Callable[[], T]) -> T:
     """The result of `work` on `size` bytes, in a thread where that takes long."""
     return work() if size <= _INLINE else await asyncio.to_thread(work)
@@ -272,28 +265,3 @@ def _key(head: tuple[object, ...], spot: Spot) -> bytes:
     digest = blake2b(_encode((*head, spot.about)), digest_size=32)
     digest.update(spot.text.encode())
     return digest.digest()
-
-
-def _sent(found: Sequence[_Read], known: Mapping[bytes, Form], here: bytes) -> list[Sent]:
-    """The messages with their texts replaced."""
-    return [_message(each, [known[key] for key in each.keys], here) for each in found]
-
-
-def _message(read: _Read, forms: Sequence[Form], here: bytes) -> Sent:
-    disputed = any(one.late for one in forms)
-    chosen = [
-        (spot.path, one)
-        for spot, one in zip(read.spots, forms, strict=True)
-        if one.text is not None and not one.missed(here)
-    ]
-    new = None
-    if chosen:
-        texts = {path: one.text for path, one in chosen if one.text is not None}
-        new = replaced(read.message.raw, texts)
-    if new is None:
-        return Sent(None, disputed=disputed)
-    before, after = (
-        sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
-    )
-    left_out = sum(one.left_out for _, one in chosen)
-    return Sent(new, len(chosen), before, after, left_out, disputed)

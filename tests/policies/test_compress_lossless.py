@@ -357,7 +357,7 @@ class Slow:
 
     def __call__(self, model):
         def count(text):
-            if self.left:
+            if text and self.left:
                 self.left -= 1
                 self.go.wait(10)
             return len(text)
@@ -388,6 +388,18 @@ async def test_what_is_late_goes_as_it_came_in_every_later_turn(lossless):
         assert contents(step)[3] != table("b")
     step = await sent(policy, shelf, chat(result(table("a"))))
     assert isinstance(step, Skip)
+
+
+async def test_the_time_that_a_vocabulary_takes_is_no_time_of_the_texts(lossless):
+    policy, loaded = lossless(budget=0.2), []
+
+    def count(text):
+        if not loaded:
+            time.sleep(0.5)
+            loaded.append(True)
+        return len(text)
+
+    assert isinstance(await sent(policy, Shelf(), chat(result(table("a"))), lambda _: count), Edit)
 
 
 async def test_what_is_planned_on_trial_leaves_no_trace(lossless):

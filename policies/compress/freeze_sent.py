@@ -1,0 +1,60 @@
+"""Messages with their texts, and what they are sent as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from policies.compress.freeze_form import Form
+from policies.compress.freeze_places import Message, Spot, replaced
+
+
+class Sent(NamedTuple):
+    """What a message is sent as: `raw` is None where it stays.
+
+    `results`: how many texts have another form; `before` and `after`: their tokens; `left_out`:
+    pieces. `disputed`: in another conversation it may be sent otherwise.
+    """
+
+    raw: bytes | None
+    results: int = 0
+    before: int = 0
+    after: int = 0
+    left_out: int = 0
+    disputed: bool = False
+
+
+DISPUTED = Sent(None, disputed=True)
+
+
+class Read(NamedTuple):
+    """A message with its texts, and the key of each in the store."""
+
+    message: Message
+    spots: Sequence[Spot]
+    keys: Sequence[bytes]
+
+
+def sent_as(found: Sequence[Read], known: Mapping[bytes, Form], here: bytes) -> list[Sent]:
+    """The messages with their texts replaced."""
+    return [_message(each, [known[key] for key in each.keys], here) for each in found]
+
+
+def _message(read: Read, forms: Sequence[Form], here: bytes) -> Sent:
+    disputed = any(one.late for one in forms)
+    chosen = [
+        (spot.path, one)
+        for spot, one in zip(read.spots, forms, strict=True)
+        if one.text is not None and not one.missed(here)
+    ]
+    new = None
+    if chosen:
+        texts = {path: one.text for path, one in chosen if one.text is not None}
+        new = replaced(read.message.raw, texts)
+    if new is None:
+        return Sent(None, disputed=disputed)
+    before, after = (
+        sum(counts) for counts in zip(*((o.before, o.after) for _, o in chosen), strict=True)
+    )
+    left_out = sum(one.left_out for _, one in chosen)
+    return Sent(new, len(chosen), before, after, left_out, disputed)
