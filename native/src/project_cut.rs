@@ -30,8 +30,7 @@ fn projected(given: &str) -> Made {
         Err(Stop::Refused) => return Ok(None),
         Err(Stop::Unfit) => return Err(Unfit),
     };
-    let nests = matches!(parsed.root, Value::Object(_) | Value::List(_));
-    if !nests || parsed.repeats {
+    if parsed.repeats {
         return Ok(None);
     }
     let whole = parsed.document.list(once(parsed.root));
