@@ -99,8 +99,9 @@ def test_what_is_kept_and_dropped_around_one_another():
     ],
 )  # fmt: skip
 def test_odd_and_broken_json(text):
-    for each in ["a", '"\\u0061"', "a.a.a.a.a.a.a", "[0][0][0]", "*.a", "[0]", "[].a", "*", "b", '"😀"',
-                 '"\\n\\u0000/\\"\\\\"', '"\\u00e9"', '""', '"a\\\\"', '"\\\\u0061"']:  # fmt: skip
+    for each in ["a", '"\\u0061"', "a.a.a.a.a.a.a", "[0][0][0]", "*.a", "[0]", "[].a", "*", "b",
+                 '"😀"', '"\\n\\u0000/\\"\\\\"', '"\\u00e9"', '""', '"a\\\\"',
+                 '"\\\\u0061"']:  # fmt: skip
         made(text, [each])
         made(text, drop=[each])
 
