@@ -76,7 +76,10 @@ impl<'a> Reader<'a> {
                 match found {
                     Found::Nothing => {}
                     Found::Place(place) => places.push(place),
-                    Found::Made(made) => left.extend(made.iter().cloned()),
+                    Found::Made(made) => {
+                        search.spend(made.len())?;
+                        left.extend(made.iter().cloned());
+                    }
                 }
             }
         }
