@@ -1,5 +1,7 @@
 //! The value of a JSON text, whose strings and numbers are parts of the text.
 
+use std::ops::Range;
+
 #[derive(Clone, Copy)]
 pub struct Span {
     at: usize,
@@ -96,6 +98,33 @@ impl<'a> Document<'a> {
             at,
             size: self.items.len() - at,
         })
+    }
+
+    /// The places of what an object or array holds, as numbers; of others none.
+    pub fn places(&self, of: Value) -> Range<usize> {
+        match of {
+            Value::Object(span) => span.at..span.at + span.size,
+            Value::List(span) => {
+                let at = self.members.len() + span.at;
+                at..at + span.size
+            }
+            _ => 0..0,
+        }
+    }
+
+    /// What stands at a place.
+    pub fn at(&self, place: usize) -> Value<'a> {
+        match self.members.get(place) {
+            Some(member) => member.value,
+            None => self.items[place - self.members.len()],
+        }
+    }
+
+    /// The name of what stands there, if it has one.
+    pub fn name(&self, place: usize) -> Option<&Name<'a>> {
+        self.members
+            .get(place)
+            .map(|member| &self.names[member.name])
     }
 
     pub fn members(&self, of: Span) -> &[Member<'a>] {

@@ -28,6 +28,8 @@ pub struct Parsed<'a> {
     pub root: Value<'a>,
     /// The exact form; `None` where the text is it.
     pub short: Option<String>,
+    /// Whether an object has one spelling of a name twice.
+    pub repeats: bool,
     /// `None` where nothing common makes the exact form of the value.
     pub spelling: Option<Spelling>,
 }
@@ -44,6 +46,7 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, Stop> {
         known: map(16),
         seen: Vec::with_capacity(16),
         objects: 0,
+        repeats: false,
         document: Document::new(text.len() / 32),
         members: Vec::with_capacity(16),
         items: Vec::with_capacity(16),
@@ -64,7 +67,8 @@ pub fn parse(text: &str) -> Result<Parsed<'_>, Stop> {
         document: parser.document,
         root,
         short,
-        spelling: parser.signs.spelling(),
+        repeats: parser.repeats,
+        spelling: parser.signs.spelling().filter(|_| !parser.repeats),
     })
 }
 
@@ -78,6 +82,7 @@ struct Parser<'a> {
     known: Map<&'a str, usize>, // names, by their string
     seen: Vec<usize>,           // of each name: the object that had it last, by its number
     objects: usize,
+    repeats: bool,
     document: Document<'a>,
     members: Vec<Member<'a>>, // of objects that are open
     items: Vec<Value<'a>>,
@@ -191,7 +196,7 @@ impl<'a> Parser<'a> {
         self.objects += 1;
         for member in &self.members[from..] {
             let last = std::mem::replace(&mut self.seen[member.name], self.objects);
-            self.signs.odd |= last == self.objects;
+            self.repeats |= last == self.objects;
         }
         Ok(self.document.object(self.members.drain(from..)))
     }

@@ -105,7 +105,7 @@ pub fn plain(text: &str) -> String {
 pub struct Signs {
     found: u8,
     /// Whether there is what nothing common spells.
-    pub odd: bool,
+    odd: bool,
 }
 
 impl Signs {

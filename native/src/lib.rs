@@ -35,6 +35,8 @@ mod log_read;
 mod log_signs;
 mod log_stamps;
 mod log_templates;
+mod project_cut;
+mod project_places;
 mod select_words;
 mod text_code;
 mod text_progress;

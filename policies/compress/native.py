@@ -160,6 +160,18 @@ def repeats(text: str) -> str | None:
     return _made(_repeats, text)
 
 
+_project = _operation("penstock_project")
+
+
+def project(text: str, keep: str, drop: str) -> tuple[str, int] | None:
+    """See `project_cut.projected`, by what `Expression.steps` says. Raises `Unfit`."""
+    made = _made(_project, f"{keep}\0{drop}\0{text}")
+    if made is None:
+        return None
+    short, _, gone = made.rpartition("\0")
+    return short, int(gone)
+
+
 _words_led = _operation("penstock_words_led")
 _words_marked = _operation("penstock_words_marked")
 

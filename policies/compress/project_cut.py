@@ -9,6 +9,7 @@ from typing import Any
 from policies.base.canonical import every_key_once
 from policies.base.errors import MalformedBody
 from policies.base.spans import Path, members
+from policies.compress import native
 from policies.compress.freeze_form import Short
 from policies.compress.json_exact import minified
 from policies.compress.project_places import Expression
@@ -24,6 +25,15 @@ def projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression])
     where nothing would go, and where nothing that `keep` names is there. Raises `JMESPathError`
     where an expression fails.
     """
+    listed = ("\n".join(each.steps for each in rule) for rule in (keep, drop))
+    try:
+        made = native.project(text, *listed)
+    except native.Unfit:
+        return _projected(text, keep, drop)
+    return made and Short(*made)
+
+
+def _projected(text: str, keep: Sequence[Expression], drop: Sequence[Expression]) -> Short | None:
     short = minified(text)
     if short is None or not _fits(short):
         return None

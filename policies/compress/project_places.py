@@ -6,6 +6,7 @@ places are followed here, step by step; conditions in brackets are the library's
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -30,12 +31,16 @@ Found = Place | list["Found"] | None  # a list that is made, such as by `[a, b]`
 
 
 class Expression:
-    """A parsed expression. Raises `ValueError` with the position where it is none that fits."""
+    """A parsed expression. Raises `ValueError` with the position where it is none that fits.
+
+    `steps` is for `native.project`: a line for each step, with the steps that it holds below it.
+    """
 
     def __init__(self, text: str) -> None:
         try:
             self._tree: Node = jmespath.compile(text).parsed
             wrong, odd = next(_wrong(self._tree), None), next(_odd(self._tree), None)
+            self.steps = "\n".join(_lines(self._tree))
         except ParseError as error:
             raise ValueError(f"{text!r} {_reason(error, text)}") from None
         except JMESPathError as error:
@@ -94,6 +99,18 @@ def _wrong(node: Node) -> Iterator[str]:
         return
     for child in node["children"]:
         yield from _wrong(child)
+
+
+def _lines(node: Node) -> Iterator[str]:
+    """Kinds, numbers of the steps that are held, and values; of conditions only the kind."""
+    kind, inner, value = node["type"], node["children"], node.get("value")
+    if kind == "slice":
+        inner, value = [], inner
+    elif kind == "filter_projection":
+        inner = []
+    yield f"{kind} {len(inner)} {json.dumps(value, ensure_ascii=False)}"
+    for child in inner:
+        yield from _lines(child)
 
 
 def _flat(found: Found) -> Iterator[Place]:

@@ -4,9 +4,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.compress import native
 from policies.compress.json_exact import minified
 from policies.compress.project_cut import projected
 from policies.compress.project_places import Expression
+
+
+def unfit(*_):
+    raise native.Unfit
+
+
+@pytest.fixture(autouse=True, params=["native", "python"], scope="module")
+def _either(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "python":
+            patch.setattr(native, "project", unfit)
+        yield
 
 
 def cut(text, keep=(), drop=()):
