@@ -37,7 +37,7 @@ fn is_letter(sign: char) -> bool {
 }
 
 /// Signs beyond ASCII: neither alphanumeric nor white space. Punctuation, currencies, arrows,
-/// mathematics, boxes, dingbats, emoji.
+/// mathematics, boxes, dingbats, emoji, and what is for private use.
 fn is_sign(sign: char) -> bool {
     matches!(
         sign,
@@ -45,7 +45,8 @@ fn is_sign(sign: char) -> bool {
         | '\u{bf}' | '\u{d7}' | '\u{f7}' | '\u{200b}'..='\u{2027}' | '\u{2030}'..='\u{205e}'
         | '\u{20a0}'..='\u{20c0}' | '\u{2190}'..='\u{2426}' | '\u{2500}'..='\u{2775}'
         | '\u{2794}'..='\u{2b73}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3020}'
-        | '\u{fe0f}' | '\u{feff}' | '\u{ff01}'..='\u{ff0f}' | '\u{fffd}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{fe0f}' | '\u{feff}'
+        | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{fffd}'
         | '\u{1f300}'..='\u{1f64f}' | '\u{1f680}'..='\u{1f6c5}' | '\u{1f900}'..='\u{1f9ff}'
     )
 }
