@@ -32,57 +32,25 @@ TOLD = [
     *('File "a\nb", line 1', 'File "a", line ', "\u0130\u0131 EX\u0130T ex\u0131t\u017ftatus 1"),
     *("m\u0131\u017f\u017f \u017fegfault", "er\u0131ror", "k\u0131lled", "fa\u0131led=fal\u017fe"),
 ]
-NEGATED = [
-    *("no", "not", "nor", "none", "never", "neither", "cannot", "without", "No", "Not", "Nor"),
-    *(
-        "None",
-        "Never",
-        "Neither",
-        "Cannot",
-        "Without",
-        "NO",
-        "NOT",
-        "NONE",
-        "NEVER",
-        "n't",
-        "n\u2019t",
-    ),
-    *("NOR", "NEITHER", "CANNOT", "nO", "nt", "N't", "now", "nobody", "none1", "not_", "can't"),
-]
+SAID = """
+    no not nor none never neither cannot without No Not Nor None Never Neither Cannot Without NO
+    NOT NONE NEVER n't n\u2019t NOR NEITHER CANNOT nO nt N't now nobody none1 not_ can't
+"""
+NEGATED = SAID.split()
+NAMED = """
+    1 a1 aB Ab aBc. éA aÉ 中文aB 中文 a_b _a a_ a._b a_:b a:b.c1 a..1 1. .1 x=7 a-1 = /a a/ / // é/
+    -/- ./. a@b @b a@ -@b a@- a/b.:!? !?a1?! a/b:c 'a/b a|b;c1,d2 (a1)[b2]{c3}<d4>`e5`'f6'"g7"
+    \u200b1 \ue000\uff1a1
+"""
 VALUES = [
-    *(
-        "1",
-        "a1",
-        "aB",
-        "Ab",
-        "aBc.",
-        "éA",
-        "aÉ",
-        "中文aB",
-        "中文",
-        "a_b",
-        "_a",
-        "a_",
-        "a._b",
-        "a_:b",
-    ),
-    *("a:b.c1", "a..1", "1.", ".1", "x=7", "a-1", "=", "/a", "a/", "/", "//", "é/", "-/-", "./."),
-    *("a@b", "@b", "a@", "-@b", "a@-", "a/b.:!?", "!?a1?!", "a/b:c", "'a/b", "a\u00a0b_1\u3000c1"),
-    *("x" * n + "1" for n in (999, 1000)),
-    *("é" * n + "1" for n in (999, 1000)),
-    *("\ue000\uff1a1", "\u200b1", "\u20092", "a|b;c1,d2", "(a1)[b2]{c3}<d4>`e5`'f6'\"g7\""),
+    *NAMED.split(),
+    *("a\u00a0b_1\u3000c1", "\u20092"),
+    *(f"{sign * size}1" for sign in "xé" for size in (999, 1000)),
 ]
-ESCAPES = [
-    r"a1\nb2",
-    r"a1\\nb2",
-    r"a1\\\nb2",
-    r"\"c3\"",
-    r"\u00e9d4",
-    r"\u00eg5",
-    r"\u12",
-    "\\é6_7",
-]
-ESCAPES += [r"a\/b", r"x1\\/y2", "a1\\", "\\\n8", "\\"]
+ESCAPED = r"""
+    a1\nb2 a1\\nb2 a1\\\nb2 \"c3\" \u00e9d4 \u00eg5 \u12 \é6_7 a\/b x1\\/y2 a1\ \
+"""
+ESCAPES = [*ESCAPED.split(), "\\\n8"]
 
 
 def same(text, size=0, *, names=True):
