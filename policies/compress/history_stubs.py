@@ -89,7 +89,7 @@ class Stubs:
         return new + len(asked.own) if new and asked.tool else new
 
     def of(self, asked: Asked, messages: Sequence[Message]) -> list[Stub]:
-        """The stub of each message. Takes ten milliseconds for 100 KB that are new."""
+        """The stub of each message. Takes two milliseconds for 100 KB that are new, or ten."""
         found = []
         guess = fourths(asked.model)
         for message in messages:
