@@ -20,7 +20,11 @@ pub fn known(text: &str) -> bool {
 
 /// `str.isalnum`. Precondition: the character is known.
 pub fn is_alnum(sign: char) -> bool {
-    sign.is_ascii_alphanumeric() || is_letter(sign)
+    if sign.is_ascii() {
+        sign.is_ascii_alphanumeric()
+    } else {
+        is_letter(sign)
+    }
 }
 
 /// Letters beyond ASCII: alphanumeric, no digits. Latin, Greek, Cyrillic, kana, CJK, Hangul.

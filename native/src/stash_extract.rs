@@ -13,6 +13,7 @@ use crate::stash_words::{is_space, known};
 
 const WIDE: usize = 320; // characters of a line from which on it is cut into parts
 const PART: usize = 160;
+const CHUNK: usize = 32; // bytes that are first looked at together
 const STOPS: [char; 4] = [',', ' ', '}', ']'];
 
 /// See `stash_extract.extract`, of `length` characters: how many parts, and of how many, a NUL,
@@ -74,10 +75,7 @@ fn borders(text: &str) -> Vec<usize> {
     let mut start = 0;
     while start < bytes.len() {
         let rest = &bytes[start..];
-        let feed = rest
-            .iter()
-            .position(|byte| matches!(byte, 10..=13 | 28..=30));
-        let size = match feed {
+        let size = match feed(rest) {
             None => rest.len(),
             Some(at) if rest[at..].starts_with(b"\r\n") => at + 2,
             Some(at) => at + 1,
@@ -87,6 +85,15 @@ fn borders(text: &str) -> Vec<usize> {
         borders.push(start);
     }
     borders
+}
+
+/// Where the first line ends.
+fn feed(bytes: &[u8]) -> Option<usize> {
+    let clear = |chunk: &&[u8]| chunk.iter().fold(true, |all, byte| all & (*byte >= b' '));
+    let begin = CHUNK * bytes.chunks_exact(CHUNK).take_while(clear).count();
+    let is_feed = |byte: &u8| matches!(byte, 10..=13 | 28..=30);
+    let place = bytes[begin..].iter().position(is_feed);
+    place.map(|at| begin + at)
 }
 
 /// The borders of the pieces of a line that begins at `start`, but for its end.

@@ -77,8 +77,14 @@ fn each_value<'a>(word: &'a str, kinds: u8, mut call: impl FnMut(&'a str)) {
     if word.len() > LONGEST && word.chars().count() > LONGEST {
         return;
     }
+    if kinds & !(LOWER | UPPER | DIGIT) == 0 {
+        if kinds & DIGIT != 0 || has_hump(word) {
+            call(word);
+        }
+        return;
+    }
     let bare = word.trim_matches(ENDS);
-    if kinds & !(LOWER | UPPER | DIGIT) == 0 || is_alnum(bare) {
+    if is_alnum(bare) {
         if has_digit(bare) || has_hump(bare) {
             call(bare);
         }

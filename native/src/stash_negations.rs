@@ -54,12 +54,15 @@ const fn pair(last: usize, byte: u8) -> usize {
 
 /// Where negations begin, or longer words.
 pub fn begun(text: &str) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut last = 0;
-    for (at, byte) in text.bytes().enumerate() {
+    let (mut found, mut last, mut bytes) = (Vec::new(), 0, text.bytes());
+    let mut may_begin = |byte| {
         last = pair(last, byte);
-        if BEGINS[last] && is_begun(text, at - 1) {
-            found.push(at - 1);
+        BEGINS[last]
+    };
+    while bytes.position(&mut may_begin).is_some() {
+        let at = text.len() - bytes.len() - 2;
+        if is_begun(text, at) {
+            found.push(at);
         }
     }
     found

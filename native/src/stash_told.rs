@@ -61,6 +61,7 @@ const SIGNS: [(&str, Kind); 41] = [
 ];
 const NONE: [&str; 7] = ["null", "none", "false", "\"\"", "''", "[]", "{}"];
 const BITS: u32 = 5; // of a letter, the same in both cases
+const LETTERS: usize = 3;
 const LEADS: usize = 1 << (3 * BITS);
 const FREE: u8 = u8::MAX;
 
@@ -86,12 +87,17 @@ const fn led(lead: usize, byte: u8) -> usize {
 /// Whether a part tells of one. Precondition: its characters are known.
 pub fn tells(part: &str) -> bool {
     let part = &*folded(part);
-    let mut lead = 0;
-    let told = part.bytes().enumerate().any(|(at, byte)| {
+    let (mut lead, mut bytes) = (0, part.bytes());
+    let mut first = |byte| {
         lead = led(lead, byte);
-        FIRST[lead] != FREE && tells_at(part, at - 2, usize::from(FIRST[lead]))
-    });
-    told || is_frame(part)
+        Some(FIRST[lead]).filter(|first| *first != FREE)
+    };
+    while let Some(first) = bytes.find_map(&mut first) {
+        if tells_at(part, part.len() - bytes.len() - LETTERS, usize::from(first)) {
+            return true;
+        }
+    }
+    is_frame(part)
 }
 
 /// Without letters beyond ASCII that are to Python's `re` others in another case.
