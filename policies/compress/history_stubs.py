@@ -96,7 +96,8 @@ class Stubs:
             key = (*asked[:3], hash(message.raw))
             stub = self._known.get(key)
             if stub is None:
-                stub = self._made(asked, message.raw, guess)._replace(counted=False)
+                stub = self._made(asked, message.raw, guess)
+                stub = stub._replace(counted=stub.raw is None)
                 self._known.put(key, stub, len(stub.raw or b""))
             found.append(stub)
         return found

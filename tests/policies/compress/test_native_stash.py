@@ -44,7 +44,7 @@ NAMED = """
 """
 VALUES = [
     *NAMED.split(),
-    *("a\u00a0b_1\u3000c1", "\u20092"),
+    *("a\u00a0b_1\u3000c1", "/a\u00a0b1", "\u20092"),
     *(f"{sign * size}1" for sign in "xé" for size in (999, 1000)),
 ]
 ESCAPED = r"""
@@ -65,6 +65,12 @@ def test_parts_and_what_they_tell(text, names):
     for size in (0, 1, 2, 7, 40, len(text), 2 * len(text) - 1, 2 * len(text), 10**30):
         same(text, size, names=names)
     same(f"{text}\n\n {text}\n{text}x", names=names)
+
+
+@pytest.mark.parametrize("end", map(chr, range(32)))
+def test_lines_end_alike_wherever_they_do(end):
+    for size in (0, 1, 31, 32, 33, 70):
+        same(f"{'x' * size}{end}{'y' * 70}{end}{end}", 3)
 
 
 @pytest.mark.parametrize("sign", ["a", "é", "中"])
@@ -96,9 +102,10 @@ def test_values_are_the_same(value):
 @pytest.mark.parametrize("size", [39, 40, 41])
 def test_values_on_the_border_of_a_gap_are_the_same(sign, size):
     kept = f"error{sign * 155}"  # one of the parts of 160 characters that the line is cut into
-    before, after = f"{sign * (159 - size)};{'1' * size}", f"{'2' * size};"
-    for text in (f"{before}{kept}", f"{kept}{after}{sign * 400}", f"{before}{kept}{after}{kept}"):
-        same(text + sign * 400)
+    for border in ";\u00a0":
+        before, after = f"{sign * (159 - size)}{border}{'1' * size}", f"{'2' * size}{border}"
+        for text in (f"{before}{kept}", f"{kept}{after}", f"{before}{kept}{after}{kept}"):
+            same(text + sign * 400)
 
 
 def test_a_negation_that_the_border_of_a_gap_cuts_is_one_outside():
