@@ -67,7 +67,7 @@ def test_parts_and_what_they_tell(text, names):
     same(f"{text}\n\n {text}\n{text}x", names=names)
 
 
-@pytest.mark.parametrize("end", map(chr, range(32)))
+@pytest.mark.parametrize("end", list(map(chr, range(32))))
 def test_lines_end_alike_wherever_they_do(end):
     for size in (0, 1, 31, 32, 33, 70):
         same(f"{'x' * size}{end}{'y' * 70}{end}{end}", 3)
