@@ -5,7 +5,6 @@ use std::collections::HashSet;
 
 use crate::border::{run, Made, Text, Unfit};
 use crate::json_hash::seed;
-
 use crate::log_stamps::head;
 use crate::stash_index::{index, Gap};
 use crate::stash_told::tells;
