@@ -135,6 +135,11 @@ def test_what_is_not_known_is_left_to_python(sign):
         native.extract(f"a {sign} b", 0, names=True)
 
 
+def test_vietnamese_and_trade_marks_are_known():
+    told, _, _ = same("Không tìm thấy tệp Ẩn_1 và not đủ bộ nhớ Widget\u2122 2\u1effA")
+    assert told == '[... 1 left out, with Ẩn_1 2\u1effA "và not đủ bộ nhớ" ...]\n'
+
+
 def test_json_is_the_same_however_it_is_spelt():
     document = [{"id": n, "name": f"user_{n}", "note": 'say "no" é\n\t\\x/y'} for n in range(99)]
     for ascii_only in (True, False):
