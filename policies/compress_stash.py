@@ -125,9 +125,9 @@ class Stash(Frozen):
             name = (call.tenant, hash(raw), len(raw))
             if (self._stored.get(name) or 0.0) > now + ttl / 2:
                 continue
-            for text in await asyncio.to_thread(_long, call.dialect, raw, self.settings.min_tokens):
-                value = text.encode("utf-8", "surrogatepass")
-                await store.put(key_of(name_of(text)), value, ttl, call.model)
+            least = self.settings.min_tokens  # a token has a byte at least
+            for key, value in await asyncio.to_thread(_originals, call.dialect, raw, least):
+                await store.put(key, value, ttl, call.model)
             self._stored.put(name, now + ttl)
 
 
@@ -136,9 +136,10 @@ async def _apart(size: int, work: Callable[[], T]) -> T:
     return work() if size <= _INLINE else await asyncio.to_thread(work)
 
 
-def _long(dialect: Dialect, raw: bytes, least: int) -> list[str]:
-    """The texts of a message that may have been replaced: a token has a byte at least."""
-    return [text for text in results(dialect, raw) if len(text.encode()) >= least]
+def _originals(dialect: Dialect, raw: bytes, least: int) -> list[tuple[bytes, bytes]]:
+    """The texts of a message that may have been replaced, of so many bytes, with their keys."""
+    texts = [(text, text.encode("utf-8", "surrogatepass")) for text in results(dialect, raw)]
+    return [(key_of(name_of(text)), value) for text, value in texts if len(value) >= least]
 
 
 class _Recipe:

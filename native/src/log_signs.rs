@@ -20,7 +20,11 @@ pub fn known(text: &str) -> bool {
 
 /// `str.isalnum`. Precondition: the character is known.
 pub fn is_alnum(sign: char) -> bool {
-    sign.is_ascii_alphanumeric() || is_letter(sign)
+    if sign.is_ascii() {
+        sign.is_ascii_alphanumeric()
+    } else {
+        is_letter(sign)
+    }
 }
 
 /// Letters beyond ASCII: alphanumeric, no digits. Latin, Greek, Cyrillic, kana, CJK, Hangul.
@@ -30,22 +34,23 @@ fn is_letter(sign: char) -> bool {
         '\u{aa}' | '\u{b5}' | '\u{ba}' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}'
         | '\u{f8}'..='\u{2c1}' | '\u{386}' | '\u{388}'..='\u{38a}' | '\u{38c}'
         | '\u{38e}'..='\u{3a1}' | '\u{3a3}'..='\u{3f5}' | '\u{3f7}'..='\u{481}'
-        | '\u{48a}'..='\u{52f}'
+        | '\u{48a}'..='\u{52f}' | '\u{1e00}'..='\u{1eff}'
         | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}'
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
     )
 }
 
 /// Signs beyond ASCII: neither alphanumeric nor white space. Punctuation, currencies, arrows,
-/// mathematics, boxes, dingbats, emoji.
+/// mathematics, boxes, dingbats, emoji, and what is for private use.
 fn is_sign(sign: char) -> bool {
     matches!(
         sign,
         '\u{a1}'..='\u{a9}' | '\u{ab}'..='\u{b1}' | '\u{b4}' | '\u{b6}'..='\u{b8}' | '\u{bb}'
         | '\u{bf}' | '\u{d7}' | '\u{f7}' | '\u{200b}'..='\u{2027}' | '\u{2030}'..='\u{205e}'
-        | '\u{20a0}'..='\u{20c0}' | '\u{2190}'..='\u{2426}' | '\u{2500}'..='\u{2775}'
+        | '\u{20a0}'..='\u{20c0}' | '\u{2122}' | '\u{2190}'..='\u{2426}' | '\u{2500}'..='\u{2775}'
         | '\u{2794}'..='\u{2b73}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3020}'
-        | '\u{fe0f}' | '\u{feff}' | '\u{ff01}'..='\u{ff0f}' | '\u{fffd}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{fe0f}' | '\u{feff}'
+        | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{fffd}'
         | '\u{1f300}'..='\u{1f64f}' | '\u{1f680}'..='\u{1f6c5}' | '\u{1f900}'..='\u{1f9ff}'
     )
 }

@@ -89,14 +89,15 @@ class Stubs:
         return new + len(asked.own) if new and asked.tool else new
 
     def of(self, asked: Asked, messages: Sequence[Message]) -> list[Stub]:
-        """The stub of each message. Takes ten milliseconds for 100 KB that are new."""
+        """The stub of each message. Takes two milliseconds for 100 KB that are new, or ten."""
         found = []
         guess = fourths(asked.model)
         for message in messages:
             key = (*asked[:3], hash(message.raw))
             stub = self._known.get(key)
             if stub is None:
-                stub = self._made(asked, message.raw, guess)._replace(counted=False)
+                stub = self._made(asked, message.raw, guess)
+                stub = stub._replace(counted=stub.raw is None)
                 self._known.put(key, stub, len(stub.raw or b""))
             found.append(stub)
         return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
+from ctypes import POINTER, byref, c_bool, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
 from operator import index
 
 from policies.base.ports import Count
@@ -188,3 +188,14 @@ def words_marked(texts: str, signs: Mapping[str, str]) -> list[str]:
     """Of each of these texts a sign for each word, a blank where it has none. Raises `Unfit`."""
     listed = " ".join(map("=".join, signs.items()))
     return (_made(_words_marked, f"{listed}\0{texts}") or "").split("\0")
+
+
+_extract = _operation("penstock_extract", c_size_t, c_bool)
+
+
+def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
+    """See `stash_extract.extract`. Raises `Unfit`."""
+    made = _made(_extract, text, min(size, 2 * len(text)), names) or ""
+    numbers, _, told = made.partition("\0")
+    shown, of = map(int, numbers.split())
+    return told, shown, of

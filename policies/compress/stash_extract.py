@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate
 
+from policies.compress import native
 from policies.compress.stash_index import index
 from policies.compress.text_prefilter import prefilter
 
@@ -50,6 +51,14 @@ def extract(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
     rest, as many from the beginning and from the end as there is room for. With `names`, a note
     of what is left out says which values stand there.
     """
+    try:
+        return native.extract(text, size, names=names)
+    except native.Unfit:
+        return made(text, size, names=names)
+
+
+def made(text: str, size: int, *, names: bool) -> tuple[str, int, int]:
+    """The same, made in Python."""
     parts = list(_parts(text))
     kept = set(_told(parts))
     room = size // 2

@@ -355,13 +355,14 @@ async def test_nothing_that_is_sent_waits_until_it_is_counted():
         return count
 
     view = View(shelf, NOW, counter=counter)
-    one = chat(talk(6))
+    one = chat(talk(6, short={1}))
     step = await policy.plan(one, view)
     assert asked == []
-    assert step.tokens_before == sum(-(-len(observed(n)) // 4) for n in range(3))
+    assert step.tokens_before == sum(-(-len(observed(n)) // 4) for n in (0, 2))
+    assert [message.number for message in step.memo.uncounted] == [2, 6]
     await policy.settle(one, step, Outcome(200), shelf)
     again = await policy.plan(one, view)
-    assert (again.tokens_before, again.tokens_after) == (21, 21)
+    assert (again.tokens_before, again.tokens_after) == (14, 14)
     assert again.memo.uncounted == []
 
 

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,7 +97,8 @@ def test_nothing_is_screened_out_that_tells_of_a_failure(text, others, before, a
     assert _may_tell(text.lower()) or not _TOLD.search(text)
 
 
-def test_adversarial_texts():
+@pytest.mark.parametrize("extract", [stash_extract.extract, stash_extract.made])
+def test_adversarial_texts(extract):
     for piece in (
         "error",
         "exit ",
