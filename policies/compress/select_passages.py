@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from policies.base.documents import Document, Style, documents
+from policies.compress.json_exact import minified
 from policies.compress.text_protected import looks_like_code_or_diff
 
 STYLES: tuple[Style, ...] = ("xml", "numbered")
@@ -38,6 +39,16 @@ class Split(NamedTuple):
 
     pieces: Sequence[Piece]
     noun: str
+
+
+def passages(text: str, *, pasted: bool) -> Split | None:
+    """The documents in a text, or, unless a user has `pasted` it or it is JSON, its paragraphs."""
+    found = delimited(text)
+    if found is not None or pasted:
+        return found
+    if text.lstrip()[:1] in ("{", "[") and minified(text) is not None:
+        return None
+    return paragraphs(text)
 
 
 def delimited(text: str) -> Split | None:

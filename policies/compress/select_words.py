@@ -11,8 +11,6 @@ from typing import Any
 
 import Stemmer
 
-from policies.compress import native
-
 _word = re.compile(r"[^\W_]+").findall
 _camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -117,6 +115,7 @@ class Question:
 
     def __init__(self, text: str, most: int = 64) -> None:
         said = [word for word in plain([text]).split() if word not in STOP][:most]
+        self.said = said
         self.terms = [stem(word) for word in said]
         self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
         self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
@@ -128,14 +127,11 @@ class Question:
         That of its term in `signs`, or a blank where the question has no such term.
         """
         leads = {term[:_LEAD] for term in self.signs}
-        try:
-            return native.words_marked(texts, self._known(native.words_led(texts, leads)))
-        except native.Unfit:
-            spoken = [text.split() for text in texts.split(BORDER)]
-            known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
-            known |= self._known([word for word in known if word[:_LEAD] in leads])
-            get = known.__getitem__
-            return ["".join(map(get, each)) for each in spoken]
+        spoken = [text.split() for text in texts.split(BORDER)]
+        known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
+        known |= self._known([word for word in known if word[:_LEAD] in leads])
+        get = known.__getitem__
+        return ["".join(map(get, each)) for each in spoken]
 
     def _known(self, led: Iterable[str]) -> dict[str, str]:
         """What stands for the question's words, for stop-words, and for those of these words."""
