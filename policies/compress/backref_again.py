@@ -7,7 +7,7 @@ that a reference always leads to what stands there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import compress, islice
 from typing import NamedTuple
 
 from policies.base.call import Dialect, Effect
@@ -51,18 +51,28 @@ class Again(Frozen):
 
 
 class _Result(NamedTuple):
-    """What a tool has sent, and those of its lines by which blocks are found."""
+    """What a tool has sent, its lines, and those of them by which blocks are found."""
 
-    text: str
+    spot: Spot
     lines: frozenset[str]
+    long: frozenset[str]
 
 
 class _Message(NamedTuple):
-    """The results in a message, and its place among all messages."""
+    """The results in a message, their long lines, and its place among all messages."""
 
     number: int
     raw: bytes
     results: Sequence[_Result]
+    long: frozenset[str]
+
+
+class _Before(NamedTuple):
+    """The last messages with results among some that begin a conversation."""
+
+    dialect: Dialect
+    raws: Sequence[bytes]
+    found: Sequence[_Message]
 
 
 class _Recipe:
@@ -82,6 +92,7 @@ class _Recipe:
         part = settings.memory // 8
         self._read: Generations[int, Sequence[_Result]] = Generations(part)
         self._new: Generations[int, bool] = Generations(part)
+        self._before = _Before(Dialect.CHAT, (), ())  # of the message that was looked at last
 
     def signs(self, dialect: Dialect) -> tuple[bytes, ...]:
         return signs(dialect, users=False)
@@ -90,22 +101,26 @@ class _Recipe:
         """The results that share blocks with earlier ones, `about` these and their names."""
         found = []
         before = self._messages(dialect, earlier)
-        for spot in spots(dialect, raw, users=False) if before else ():
-            if len(spot.text) < SHORTEST or looks_like_code_or_diff(spot.text):
+        for one in self._results(dialect, raw) if before else ():
+            if len(one.spot.text) < SHORTEST or looks_like_code_or_diff(one.spot.text):
                 continue
-            one = _Result(spot.text, _lines(spot.text))
-            shared = (other for other in self._firsts(before) if self._shares(one, other.text))
-            about = tuple(word for other in islice(shared, _TEXTS) for word in other)
+            about = tuple(
+                word for other in islice(self._shared(one, before), _TEXTS) for word in other
+            )
             if about:
-                found.append(spot._replace(about=about))
+                found.append(one.spot._replace(about=about))
         return found
 
-    def _firsts(self, before: Sequence[_Message]) -> Iterator[Earlier]:
-        """The results that may be referred to, the last message first."""
+    def _shared(self, one: _Result, before: Sequence[_Message]) -> Iterator[Earlier]:
+        """The results that may be referred to and share a block, the last message first."""
         for at in range(len(before) - 1, max(-1, len(before) - 1 - _RESULTS), -1):
             message = before[at]
-            if self._is_new(message, before[max(0, at - _RESULTS) : at]):
-                yield from named(message.number, [one.text for one in message.results])
+            if one.long.isdisjoint(message.long):
+                continue
+            shares = [self._shares(one, other) for other in message.results]
+            if any(shares) and self._is_new(message, before[max(0, at - _RESULTS) : at]):
+                names = named(message.number, [other.spot.text for other in message.results])
+                yield from compress(names, shares)
 
     def _is_new(self, message: _Message, before: Sequence[_Message]) -> bool:
         """Whether a message shares no block with any of the results before it."""
@@ -113,39 +128,47 @@ class _Recipe:
         known = self._new.get(key)
         if known is None:
             known = not any(
-                self._shares(one, other.text)
+                self._shares(one, other)
                 for one in message.results
                 for earlier in before
                 for other in earlier.results
-                if not one.lines.isdisjoint(other.lines)
             )
             self._new.put(key, known, 0)
         return known
 
-    def _shares(self, one: _Result, text: str) -> bool:
-        if one.lines.isdisjoint(self._index.places(text)):
+    def _shares(self, one: _Result, other: _Result) -> bool:
+        if one.long.isdisjoint(other.long):
             return False
-        return encode(one.text, [Earlier("it", text)], len, self._index) is not None
+        text = one.spot.text
+        common = (len(line) + 1 for line in text.split("\n") if line in other.lines)
+        if sum(common) < SHORTEST:
+            return False
+        return encode(text, [Earlier("it", other.spot.text)], len, self._index) is not None
 
-    def _messages(self, dialect: Dialect, earlier: Sequence[bytes]) -> list[_Message]:
+    def _messages(self, dialect: Dialect, earlier: Sequence[bytes]) -> Sequence[_Message]:
         """The last messages with results, in order: those referred to, and those before them."""
-        wanted = self.signs(dialect)
-        found: list[_Message] = []
-        for number in range(len(earlier) - 1, -1, -1):
+        wanted, before = self.signs(dialect), self._before
+        if before.dialect is not dialect or earlier[: len(before.raws)] != before.raws:
+            before = _Before(dialect, (), ())
+        new: list[_Message] = []
+        for number in range(len(earlier) - 1, len(before.raws) - 1, -1):
             raw = earlier[number]
             if has(raw, wanted):
-                found.append(_Message(number, raw, self._results(dialect, raw)))
-                if len(found) == 2 * _RESULTS:
+                results = self._results(dialect, raw)
+                long = frozenset[str]().union(*(one.long for one in results))
+                new.append(_Message(number, raw, results, long))
+                if len(new) == 2 * _RESULTS:
                     break
-        return found[::-1]
+        found = [*before.found, *new[::-1]][-2 * _RESULTS :]
+        self._before = _Before(dialect, earlier, found)
+        return found
 
     def _results(self, dialect: Dialect, raw: bytes) -> Sequence[_Result]:
         key = hash((dialect, raw))
         found = self._read.get(key)
         if found is None:
-            texts = [spot.text for spot in spots(dialect, raw, users=False)]
-            found = [_Result(text, _lines(text)) for text in texts]
-            self._read.put(key, found, 3 * sum(map(len, texts)))
+            found = list(map(_result, spots(dialect, raw, users=False)))
+            self._read.put(key, found, 4 * sum(len(one.spot.text) for one in found))
         return found
 
     def form(self, spot: Spot, count: Count) -> Form:
@@ -161,5 +184,6 @@ class _Recipe:
         return shortened(spot.text, count, self.rules, make)
 
 
-def _lines(text: str) -> frozenset[str]:
-    return frozenset(line for line in text.split("\n") if len(line) >= LINE)
+def _result(spot: Spot) -> _Result:
+    lines = frozenset(spot.text.split("\n"))
+    return _Result(spot, lines, frozenset(line for line in lines if len(line) >= LINE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, ClassVar, NamedTuple, cast
@@ -110,7 +111,14 @@ class Frozen(Base):
         if here is None:
             return Skip("a shape to leave alone")
         there = There(here.listed, here.holding(wanted), here.notes)
-        found, learnt = await self.forms(call, view, there, until)
+        _, new = self._known(call, there)
+        try:
+            found, learnt = await self.forms(call, view, there, until)
+        except asyncio.CancelledError:  # the engine goes on without this policy
+            for message, key in new if not view.trial else ():
+                self._remember(key, len(message.raw), conversation(here.listed), DISPUTED)
+            there.notes.pop(self._mark, None)
+            raise
         if not view.trial and not self._sight.prepared(call.model):  # all was known; more will come
             self._sight.prepare(call.model, view.counter(call.model))
         return self._step(raw, found, learnt)
@@ -122,10 +130,7 @@ class Frozen(Base):
 
         `until` in seconds of `perf_counter`.
         """
-        scope = (call.tenant, call.model, call.dialect)
-        settled = self._settled(there, scope)
-        found, fresh = self._known(scope, there, len(settled.messages))
-        found = [*settled.found, *found]
+        found, fresh = self._known(call, there)
         learnt: Learnt | None = None
         if fresh:
             listed, here = there.listed, conversation(there.listed)
@@ -137,7 +142,7 @@ class Frozen(Base):
                 if sent.raw is not None:
                     found.append((message, sent))
         if not view.trial:
-            there.notes[self._mark] = _Settled(scope, there.messages, found)
+            there.notes[self._mark] = _Settled(_scope(call), there.messages, found)
         return found, learnt
 
     def _settled(self, there: There, scope: _Key) -> _Settled:
@@ -149,17 +154,19 @@ class Frozen(Base):
         return _NOTHING
 
     def _known(
-        self, scope: _Key, there: There, first: int
+        self, call: Call, there: There
     ) -> tuple[list[tuple[Message, Sent]], list[tuple[Message, _Key]]]:
-        """Of the messages from the `first` on those that are sent otherwise, and the new ones.
+        """The messages that are sent otherwise, and those that are new.
 
         By Python's hash, which is keyed by a secret of the process and 64 bits wide: that of
         the message, and of all before it where forms depend on them.
         """
-        listed, messages = there.listed, there.messages[first:]
+        scope = _scope(call)
+        settled = self._settled(there, scope)
+        listed, messages = there.listed, there.messages[len(settled.messages) :]
         contextual = self._recipe.contextual and messages
         before = self.beginnings(listed, there.messages) if contextual else None
-        found: list[tuple[Message, Sent]] = []
+        found = [*settled.found]
         fresh: list[tuple[Message, _Key]] = []
         for message in messages:
             text = message.raw
@@ -181,8 +188,9 @@ class Frozen(Base):
         return dict(enumerate(found))
 
     def _remember(self, key: _Key, length: int, here: bytes, sent: Sent) -> None:
-        self._sent.put((*key, here if sent.disputed else length), sent, len(sent.raw or b""))
-        if sent.disputed:
+        disputed = sent.disputed or self._sent.get((*key, length)) is DISPUTED
+        self._sent.put((*key, here if disputed else length), sent, len(sent.raw or b""))
+        if disputed:
             self._sent.put((*key, length), DISPUTED, 0)
 
     def _step(self, raw: bytes, found: Found, learnt: object) -> Step:
@@ -212,6 +220,10 @@ class Frozen(Base):
     async def aclose(self) -> None:
         """End the threads."""
         self._sight.close()
+
+
+def _scope(call: Call) -> _Key:
+    return call.tenant, call.model, call.dialect
 
 
 def _many(number: int, noun: str) -> str:

@@ -215,8 +215,11 @@ def spots(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
 def with_extracts(dialect: Dialect, raw: bytes, *, users: bool) -> list[Spot]:
     """The same, and what `compress.stash` has made of others."""
     try:
-        found = list(_spots(dialect, msgspec.json.decode(raw), users=users))
-        return found if found and every_key_once(raw) else []
+        message = msgspec.json.decode(raw)
+        found = list(_spots(dialect, message, users=users))
+        # Written again it is the same if it is compact and has no key twice.
+        once = found and (msgspec.json.encode(message) == raw or every_key_once(raw))
+        return found if once else []
     except (MalformedBody, *_MALFORMED):
         return []
 

@@ -29,6 +29,7 @@ _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
 _SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
+_READING = 0.005  # seconds that reading may go on when there is no time left to make forms
 NEVER = 0.0  # a time by which nothing new can have a form
 _encode = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")
@@ -79,9 +80,14 @@ DISPUTED = Sent(None, disputed=True)
 
 
 class Learnt(NamedTuple):
-    """Forms that are not in the store yet, or not for long any more, by their keys."""
+    """Forms that are not in the store yet, or not for long any more, by their keys.
+
+    `unread`: messages among all those of the conversation `here`, whose texts are late in it.
+    """
 
     forms: Mapping[bytes, Form]
+    here: bytes
+    unread: tuple[Listing, Sequence[Message]]
 
 
 class _Read(NamedTuple):
@@ -137,7 +143,7 @@ class FirstSight:
         for message in messages:
             size += len(message.raw)
             few += size <= _AT_ONCE
-        found = await _apart(size, partial(self._read, call, listed, messages[:few]))
+        found = await _apart(size, partial(self._read, call, listed, messages[:few], until))
         texts = {
             key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
         }
@@ -158,15 +164,20 @@ class FirstSight:
                     self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
         sent = await _apart(size, partial(_sent, found, known, here))
-        sent += [DISPUTED] * (len(messages) - few)
-        return sent, Learnt(news) if news else None
+        sent += [DISPUTED] * (len(messages) - len(found))
+        unread = messages[len(found) : few]
+        return sent, Learnt(news, here, (listed, unread)) if news or unread else None
 
-    def _read(self, call: Call, listed: Listing, messages: Iterable[Message]) -> list[_Read]:
-        """The texts of messages that may change."""
+    def _read(
+        self, call: Call, listed: Listing, messages: Iterable[Message], until: float
+    ) -> list[_Read]:
+        """The texts of messages that may change, as many as there is time for."""
         recipe = self._recipe
         head = (*recipe.version, *recipe.rules, call.model)
         found = []
         for message in messages:
+            if NEVER < until < perf_counter() - _READING:
+                break
             fit = len(message.raw) >= recipe.rules.min_tokens  # a token has a byte at least
             earlier = listed.raws[: message.number] if recipe.contextual else ()
             texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
@@ -230,7 +241,12 @@ class FirstSight:
 
     async def store(self, call: Call, learnt: Learnt, store: Store) -> None:
         """Keep what was learnt, joined to what other workers have stored meanwhile."""
-        for key, one in learnt.forms.items():
+        forms = dict(learnt.forms)
+        if learnt.unread[1]:
+            late = UNKNOWN.without(learnt.here)
+            for each in await asyncio.to_thread(self._read, call, *learnt.unread, NEVER):
+                forms.update(dict.fromkeys(each.keys, late))
+        for key, one in forms.items():
             entry = await store.get(key)
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
             if entry is not None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -462,6 +463,46 @@ async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
             await policy.plan(one, View(shelf, 0.0, counter=slow))
     slow.go.set()
     assert isinstance(await sent(policy, shelf, one), Skip)
+
+
+async def test_who_is_cancelled_when_the_forms_are_made_sends_the_original_from_then_on(
+    lossless, monkeypatch
+):
+    policy, shelf = lossless(), Shelf()
+    one = chat(result(table("a")), result(table("b"), 2))
+    other = call({"messages": [USER | {"content": "b"}, result(table("a"))]})
+    with monkeypatch.context() as patch:
+        patch.setattr(policy._again, "forms", lambda *_: asyncio.sleep(60))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await policy.plan(one, View(shelf, 0.0))
+    for _ in range(2):
+        assert isinstance(await sent(policy, shelf, one), Skip)
+        assert isinstance(await sent(policy, shelf, other), Edit)
+
+
+async def test_what_is_not_read_in_time_goes_as_it_came_from_then_on(lossless, monkeypatch):
+    policy, shelf = lossless(budget=0.05), Shelf()
+    results = [result(table(f"t{n}"), n) for n in range(4)]
+    spots, read = policy._recipe.spots, []
+
+    def slow(*given):
+        read.append(given)
+        time.sleep(0.04)
+        return spots(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(policy._recipe, "spots", slow)
+        first = await policy.plan(one := chat(*results), View(shelf, 0.0))
+        assert len(read) < 4
+        await policy.settle(one, first, Outcome(200), shelf)
+    before = contents(first)[1:] if isinstance(first, Edit) else [table(f"t{n}") for n in range(4)]
+    assert before[2:] == [table("t2"), table("t3")]
+    policy.settings = Lossless.Settings(budget=30.0)
+    for worker in (policy, lossless()):
+        step = await sent(worker, shelf, chat(*results, result(table("t4"))))
+        assert contents(step)[1:5] == before
+        assert contents(step)[5] != table("t4")
 
 
 async def test_more_than_can_be_read_at_once_goes_as_it_came(lossless, monkeypatch):
