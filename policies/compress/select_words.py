@@ -107,19 +107,17 @@ def stem(word: str) -> str:
 
 
 class Question:
-    """`terms`: the stems of its words in order, without stop-words and at most so many.
+    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems.
 
     `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
     `superbowl` as `Super Bowl`.
     """
 
     def __init__(self, text: str, most: int = 64) -> None:
-        said = [word for word in plain([text]).split() if word not in STOP][:most]
-        self.said = said
-        self.terms = [stem(word) for word in said]
+        self.said = [word for word in plain([text]).split() if word not in STOP][:most]
+        self.terms = [stem(word) for word in self.said]
         self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
-        self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
-        self.long = {stem(word) for word in said if len(word) >= _LONG}
+        self.long = {stem(word) for word in self.said if len(word) >= _LONG}
 
     def read(self, texts: str) -> list[str]:
         """Of each of these `plain` texts a sign for each word that is no stop-word.
@@ -141,4 +139,5 @@ class Question:
             for word in led
             if word.startswith(starts) and (term := stem(word)) in self.signs
         }
-        return found | self._said | _STOPPED
+        said = {word: self.signs[term] for word, term in zip(self.said, self.terms, strict=True)}
+        return found | said | _STOPPED

@@ -81,7 +81,7 @@ FRAMES = """
     E123 12:|✗|✘|\u00d7|✖|❌|✓|Failed|Failedx|Failed_|Killed|Killed.
 """
 FACTS = """
-    1|https://|:/|www.|xwww.|a@b|@b|a@ |-@-|a/b|a/.|~/|/usr|(/usr|a /|x"/y|a\\b|\\b|C:\\|a:\\|_a
+    1|https://|:/|www.|xwww.|a@b|@b|a@ |-@-|a/b|a/.|a/~|~/|/usr|(/usr|a /|x"/y|a\\b|\\b|C:\\|a:\\|_a
     a_b|a_
     aB|AB|f()|f(|()|a::b|::b|a::|a.b|A.b|a.B|.b|isn't|isn\u2019t|n't|isn'tx|IS N'T|no|No|not
     NEVER|none
