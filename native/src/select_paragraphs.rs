@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 
+use crate::log_stamps::head;
 use crate::select_signs::is_white;
 use crate::select_split::Piece;
 
 const LONG: usize = 1_600; // characters of a paragraph, from which on it is taken apart
 const PIECE: usize = 800; // characters of such a part, at least
+const HEAD: usize = 200; // characters of a heading that count
 const INNER: usize = 100; // characters of a heading between its marks
 
 #[derive(Clone, Copy, PartialEq)]
@@ -52,12 +54,12 @@ pub fn blocks(text: &str) -> Vec<Block> {
 /// The passages of these blocks.
 pub fn pieces<'a>(text: &'a str, blocks: &[Block]) -> Vec<Piece<'a>> {
     let mut found = Vec::with_capacity(blocks.len());
-    let mut head = "";
+    let mut title = "";
     for (block, kind) in blocks {
         let whole = &text[block.clone()];
         if *kind == Kind::Heading {
-            head = whole
-                .trim_matches(|sign| matches!(sign, '#' | '=' | '*' | '-' | ' ' | '\t' | '\n'));
+            let marks = |sign| matches!(sign, '#' | '=' | '*' | '-' | ' ' | '\t' | '\n');
+            title = head(whole.trim_matches(marks), HEAD);
         }
         let fixed = *kind != Kind::Text;
         let mut start = block.start;
@@ -69,7 +71,7 @@ pub fn pieces<'a>(text: &'a str, blocks: &[Block]) -> Vec<Piece<'a>> {
             found.push(Piece {
                 start,
                 end: start + size,
-                head,
+                head: title,
                 fixed,
             });
             start += size;

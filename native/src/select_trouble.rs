@@ -80,12 +80,15 @@ fn is_trouble(text: &str, at: usize) -> Result<bool, Unfit> {
         || (first == b'e' && is_quoted(before, rest))
         || (any(b"bfginstu") && is_reason(before, rest)?)
         || (any(b"efw") && is_named(before, rest)?);
-    let word = found
-        || (any(b"acefps") && is_loud(rest)?)
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if found || before.as_bytes().last().map_or(false, inner) {
+        return Ok(found);
+    }
+    let word = (any(b"acefps") && is_loud(rest)?)
         || (any(b"efpw") && is_spoken(rest))
         || (any(b"elrsw") && is_told(rest))
         || (any(b"bcehnopsu") && is_marked(rest)?);
-    Ok(found || (word && begins(before)?))
+    Ok(word && begins(before)?)
 }
 
 /// `(?:Error|…)\b ?:` and `[a-z](?:Error|Exception)\b`

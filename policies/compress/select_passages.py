@@ -14,6 +14,7 @@ from policies.compress.text_protected import looks_like_code_or_diff
 STYLES: tuple[Style, ...] = ("xml", "numbered")
 _LONG = 1_600  # characters of a paragraph, from which on it is taken apart at the ends of lines
 _PIECE = 800  # characters of such a part, at least
+_HEAD = 200  # characters of a heading that count
 _HEADING = re.compile(r"#{1,6} \S|(?:={2,6}|\*\*)[^*=\n]{1,100}(?:={2,6}|\*\*):?$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 # Each begins with a sign that is searched for.
@@ -84,7 +85,7 @@ def paragraphs(text: str) -> Split | None:
     head = ""
     for start, end, kind in blocks:
         if kind == "heading":
-            head = text[start:end].strip("#=*- \t\n")
+            head = text[start:end].strip("#=*- \t\n")[:_HEAD]
         if kind == "text":
             found += [Piece(at, to, head) for at, to in _parts(text, start, end)]
         else:

@@ -24,6 +24,15 @@ HEADINGS = [
 ]  # fmt: skip
 
 
+def test_long_headings():
+    for size in (197, 198, 199, 200, 201):
+        text = page(
+            f"# {'é' * size} soup\n\nSoup of gold", "More soup", f"# {'a' * size} soup", "x"
+        )
+        same(text, "gold soup", tokens=1)
+        same(text, "gold soup")
+
+
 @pytest.mark.parametrize("heading", HEADINGS)
 def test_headings(heading):
     text = page(f"{heading}\nSoup of gold", "More soup", f"x\n\n{heading}\n{heading}", "Tin soup")
@@ -167,8 +176,9 @@ def test_what_is_asked_is_the_end():
         "> " * 250_000, "." * 500_000, "\n\ngold" * 80_000, "'" * 500_000, "é" * 250_000,
         "```\n" * 100_000,
         "*" * 500_000, "=" * 500_000, "# a\n" * 100_000, "aB" * 250_000,
+        "ECONN" * 100_000, f"# {'gold ' * 40_000}" + "\n\ngold" * 50_000, "returned " * 50_000,
     ],
-    ids=range(26),
+    ids=range(29),
 )  # fmt: skip
 def test_texts_made_to_take_long(text):
     same(f"gold\n\n{text}\n\ntin\n\ngold", "gold a_b error 1.5", alone=False)
