@@ -187,6 +187,12 @@ def test_words_in_other_forms_in_pieces_and_side_by_side(question):
         same(under, question, share, alone=False)
 
 
+def test_words_wherever_they_stand():
+    for size in range(120):
+        texts = [f"{'a' * size}Gold tin", f"{'a' * size} golds", "x" * size, "gold", "soup"]
+        same(numbered(texts, "Document [{}] "), "gold", 0.4, pasted=True)
+
+
 def test_bounds():
     text = page(*(f"Soup {'of leeks ' * n} gold" for n in range(12)), "ERROR: tin")
     found = {same(text, "gold soup", share / 50, 40) for share in range(1, 50)}

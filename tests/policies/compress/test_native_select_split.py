@@ -91,6 +91,7 @@ TITLES = [
     "<title>Gold</title>", "<title></title>", "<title>Gold<b>", 'title="Gold" a', 'Title="Gold" a',
     'title="" a', 'title="Gold', 'xtitle="Gold"', "étitle: Gold", "\u0e01title: Gold",
     "title:\t)\ngold",
+    "title: " + "x" * 195 + " gold", "<title>" + "x" * 195 + " gold</title>",
     "title: " + "g" * 201 + " gold", "<title>" + "é" * 200 + "</title>",
     "<title>" + "é" * 201 + "</title>",
     "x" * 380 + " title: Gold and", "x" * 391 + " title: Gold", "é" * 392 + ' title="Gold"',
