@@ -16,17 +16,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from compression_sets import Count, pace_bars, rows, timed
+from compression_sets import Count, Result, pace_bars, rows, timed
 from prefix_bars import Bar
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from policies.base.call import Dialect
+from policies.compress.freeze_form import Rules
 from policies.compress.freeze_places import spots
-from policies.compress.select_choice import Limits, chosen
-from policies.compress.select_passages import delimited, paragraphs
-from policies.compress.select_question import around, of_result
-from policies.compress.select_rank import lexical
+from policies.compress.select_choice import NONE, Limits
+from policies.compress.select_passages import delimited
+from policies.compress.select_question import asked, of_result
+from policies.compress.select_text import form, selected
 
 ROOT = Path(__file__).parents[1]
 BOUNDS = {0.5: 98.0, 0.3: 95.0, 0.2: 93.5, 0.1: 89.0}
@@ -128,7 +129,7 @@ def ours(context: Context, share: float, count: Count) -> str:
     if split is None:
         raise ValueError("the documents are not found")
     limits = Limits(_SETTINGS.get(share, share), None)
-    made = chosen(text, split, around(text, split), limits, (lexical, count))
+    made = selected(text, asked(text) or "", limits, count, pasted=True)
     short = text if made is None else made.text
     return short[split.pieces[0].start : len(short) - len(text) + split.pieces[-1].end]
 
@@ -175,12 +176,21 @@ def _results(data: Path) -> Iterator[tuple[list[bytes], list[dict[str, Any]]]]:
 
 
 def _default(text: str, question: str, count: Count) -> str:
-    """What `compress.select` leaves at its defaults; JSON it leaves alone."""
-    split = delimited(text) or paragraphs(text)
-    if split is None or text.lstrip()[:1] in ("{", "["):
-        return text
-    made = chosen(text, split, question, Limits(None, None), (lexical, count))
+    """What `compress.select` leaves at its defaults."""
+    made = selected(text, question, NONE, count, pasted=False)
     return text if made is None else made.text
+
+
+def _timed(texts: Sequence[tuple[str, str]], limits: Limits, count: Count) -> Result:
+    """How long the forms of texts take for these questions; tokens are counted before and after."""
+    asking = dict(texts)
+
+    def make(text: str) -> object:
+        documents = asked(text)
+        question = asking[text] if documents is None else documents
+        return form(text, question, limits, count, Rules(1, 0.0), pasted=documents is not None)
+
+    return timed(list(asking), make, count)
 
 
 def recall(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
@@ -210,8 +220,8 @@ def arguments(data: Path, count: Count) -> float:
             if message["role"] == "tool":
                 for spot in spots(Dialect.CHAT, raws[place], users=False):
                     old += spot.text
-                    asked = of_result(Dialect.CHAT, raws[:place], spot.call)
-                    new += _default(spot.text, asked, count)
+                    question = of_result(Dialect.CHAT, raws[:place], spot.call)
+                    new += _default(spot.text, question, count)
     return 100 * stands / stood
 
 
@@ -226,13 +236,17 @@ def _scalars(value: Any) -> Iterator[str]:
 def selection(data: Path, count: Count) -> tuple[list[Bar], Table]:
     """The bars, and a table of answers kept beside BM25 alone."""
     found = contexts(data)
-    prompts = {each.prompt: each for each in found}
-    took = timed(list(prompts), lambda prompt: ours(prompts[prompt], 0.3, count), count)
+    prompts = [(each.prompt, each.question) for each in found]
+    long = "\n\n".join(text for text, _ in pages())
+    took = [
+        _timed(prompts, Limits(0.3, None), count),
+        _timed([(long, "What is left out of long results of tools?")], NONE, count),
+    ]
     count = lru_cache(None)(count)
     made = Table(title="Answers kept, NQ", title_justify="left", box=SIMPLE_HEAD)
     for head in ("of the tokens", "by", "answers kept", "tokens left"):
         made.add_column(head, justify="left" if head == "by" else "right")
-    bars = pace_bars("select, prompts of NQ", [took])
+    bars = pace_bars("select, prompts of NQ, a long text", took)
     for share, bound in BOUNDS.items():
         for who, by in (("compress.select", ours), ("BM25 alone", plain)):
             kept = answers(found, share, count, by)
@@ -241,8 +255,8 @@ def selection(data: Path, count: Count) -> tuple[list[Bar], Table]:
                 what = f"NQ, {share:.0%} of the tokens"
                 bars.append(Bar(f"{what}: answers kept", kept.answers, ">=", bound, "%"))
                 bars.append(Bar(f"{what}: tokens left", kept.tokens, "<=", share, "x"))
-    asked = [(each.prompt, each.question) for each in found] + pages()
-    for kind, held in recall([(text, _default(text, q, count)) for text, q in asked]).items():
+    texts = prompts + pages()
+    for kind, held in recall([(text, _default(text, q, count)) for text, q in texts]).items():
         bars.append(Bar(f"select at its defaults, {kind} kept", held, ">=", 99, "%"))
     kept_arguments = arguments(data, count)
     bars.append(Bar("tau arguments that still stand", kept_arguments, ">=", 100, "%"))

@@ -13,15 +13,14 @@ from policies.base.policy import policy
 from policies.base.ports import Count
 from policies.compress import select_semantic as semantic
 from policies.compress.freeze import FreezeSettings, Frozen
-from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.freeze_form import AS_IT_CAME, Form, Rules, Short, shortened
 from policies.compress.freeze_places import Spot, signs, spots
-from policies.compress.json_exact import minified
 from policies.compress.select_choice import Limits, Rank, chosen
-from policies.compress.select_passages import Split, delimited, paragraphs
-from policies.compress.select_question import around, of_result
-from policies.compress.select_rank import lexical
+from policies.compress.select_passages import passages
+from policies.compress.select_question import asked, of_result
+from policies.compress.select_text import form
 
-VERSION = 2  # of what is chosen, all else being equal
+VERSION = 3  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
 # One of them is in the JSON of every text with delimited documents; longer is found faster.
 _DOCUMENTS = (b"<document", rb"\u003cdocument", b"Document [2]", rb"\n[2]")
@@ -72,7 +71,7 @@ class _Recipe:
         self.rules = Rules(settings.min_tokens, settings.min_gain)
         self._settings = settings
         self._limits = Limits(settings.share, settings.tokens)
-        self._rank: Rank = lexical
+        self._rank: Rank | None = None  # by words
         self.version: tuple[object, ...] = ("select", VERSION, *self._limits, settings.by)
 
     async def setup(self) -> None:
@@ -89,33 +88,22 @@ class _Recipe:
     def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
         found = []
         for spot in spots(dialect, raw, users=True):
-            if not spot.pasted:
-                asked = of_result(dialect, earlier, spot.call)
-            elif documents := delimited(spot.text):
-                asked = around(spot.text, documents)
-            else:
-                continue
-            if asked:
-                found.append(spot._replace(about=(asked,)))
+            text, call = spot.text, spot.call
+            question = asked(text) if spot.pasted else of_result(dialect, earlier, call)
+            if question:
+                found.append(spot._replace(about=(question,)))
         return found
 
     def form(self, spot: Spot, count: Count) -> Form:
-        return shortened(spot.text, count, self.rules, lambda: self._made(spot, count))
+        text, (question,), rules = spot.text, spot.about, self.rules
+        if len(text) > LARGEST:
+            return AS_IT_CAME
+        if self._rank is None:
+            return form(text, question, self._limits, count, rules, pasted=spot.pasted)
+        by = self._rank, count
 
-    def _made(self, spot: Spot, count: Count) -> Short | None:
-        split = _split(spot)
-        if split is None:
-            return None
-        return chosen(spot.text, split, spot.about[0], self._limits, (self._rank, count))
+        def make() -> Short | None:
+            split = passages(text, pasted=spot.pasted)
+            return split and chosen(text, split, question, self._limits, by)
 
-
-def _split(spot: Spot) -> Split | None:
-    text = spot.text
-    if len(text) > LARGEST:
-        return None
-    found = delimited(text)
-    if found is not None or spot.pasted:
-        return found
-    if text.lstrip()[:1] in ("{", "[") and minified(text) is not None:
-        return None
-    return paragraphs(text)
+        return shortened(text, count, rules, make)

@@ -16,6 +16,10 @@ pub type Made = Result<Option<String>, Unfit>;
 /// Tokens of a text, as Python counts them; negative where that failed.
 pub type Counter = extern "C" fn(*const u8, usize) -> i64;
 
+/// Puts a text and what is asked of it to Python, which answers with another by
+/// `penstock_answer`; not 0 where that failed.
+pub type Asker = extern "C" fn(u32, *const u8, usize, *mut Vec<u8>) -> i32;
+
 /// A text that goes to Python, which gives it back to `penstock_free`.
 #[repr(C)]
 pub struct Text {
@@ -32,6 +36,25 @@ static SILENT: Once = Once::new();
 /// Tokens of a text by Python's counter.
 pub fn counted(count: Counter, text: &str) -> Result<usize, Unfit> {
     usize::try_from(count(text.as_ptr(), text.len())).map_err(|_| Unfit)
+}
+
+/// What Python answers.
+pub fn asked(ask: Asker, kind: u32, text: &str) -> Result<String, Unfit> {
+    let mut answer = Vec::new();
+    match ask(kind, text.as_ptr(), text.len(), &mut answer) {
+        0 => String::from_utf8(answer).map_err(|_| Unfit),
+        _ => Err(Unfit),
+    }
+}
+
+/// Take what Python answers.
+///
+/// # Safety
+/// `answer` is what came with the question, `start` points to `size` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn penstock_answer(answer: *mut Vec<u8>, start: *const u8, size: usize) {
+    let (answer, given) = unsafe { (&mut *answer, std::slice::from_raw_parts(start, size)) };
+    answer.extend_from_slice(given);
 }
 
 /// Run an operation on the text that Python passes, and hand over what it makes.

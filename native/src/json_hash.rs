@@ -65,8 +65,8 @@ fn four(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32::from_le_bytes(word))
 }
 
-/// Less than eight, as one number for each that they may be where it is known how many.
-fn few(bytes: &[u8]) -> u64 {
+/// Eight at most, as one number for each that they may be where it is known how many.
+pub fn few(bytes: &[u8]) -> u64 {
     let byte = |at: usize| u64::from(bytes[at]);
     match bytes.len() {
         0 => 0,

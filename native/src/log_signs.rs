@@ -28,7 +28,7 @@ pub fn is_alnum(sign: char) -> bool {
 }
 
 /// Letters beyond ASCII: alphanumeric, no digits. Latin, Greek, Cyrillic, kana, CJK, Hangul.
-fn is_letter(sign: char) -> bool {
+pub fn is_letter(sign: char) -> bool {
     matches!(
         sign,
         '\u{aa}' | '\u{b5}' | '\u{ba}' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}'
@@ -42,7 +42,7 @@ fn is_letter(sign: char) -> bool {
 
 /// Signs beyond ASCII: neither alphanumeric nor white space. Punctuation, currencies, arrows,
 /// mathematics, boxes, dingbats, emoji, and what is for private use.
-fn is_sign(sign: char) -> bool {
+pub fn is_sign(sign: char) -> bool {
     matches!(
         sign,
         '\u{a1}'..='\u{a9}' | '\u{ab}'..='\u{b1}' | '\u{b4}' | '\u{b6}'..='\u{b8}' | '\u{bb}'

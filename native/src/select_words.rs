@@ -1,109 +1,105 @@
-//! Words of texts in signs of a question's terms: the twin of `Question.read` in
-//! `policies/compress/select_words.py`.
-//!
-//! Texts have blanks between words and NUL between one another. Before all of them, and a NUL,
-//! stands what is asked for.
+//! Texts as words: the twin of `plain` in `policies/compress/select_words.py`.
 
-use crate::border::{run, Made, Text, Unfit};
-use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-const LEAD: usize = 3;
-const BLANK: u8 = b' ';
-const BORDER: u8 = 0;
+const BLOCK: usize = 64; // bytes, of which one number each says what they are
+const MARGIN: usize = 8; // bytes behind all words, for whoever reads eight at once
 
-/// The words whose first three letters these are, each once.
-///
-/// # Safety
-/// As of `run`.
-#[no_mangle]
-pub unsafe extern "C" fn penstock_words_led(start: *const u8, size: usize, out: *mut Text) -> i32 {
-    unsafe { run(start, size, out, led) }
+/// The words of texts in lower case.
+pub struct Words {
+    low: Vec<u8>, // letters and digits; 0 for all other bytes
+    bounds: Vec<(usize, usize)>,
 }
 
-/// Of each text the signs of its words, by `word=sign`, or `word=` for none; a blank for others.
-///
-/// # Safety
-/// As of `run`.
-#[no_mangle]
-pub unsafe extern "C" fn penstock_words_marked(
-    start: *const u8,
-    size: usize,
-    out: *mut Text,
-) -> i32 {
-    unsafe { run(start, size, out, marked) }
-}
-
-fn led(given: &str) -> Made {
-    let (leads, texts) = asked(given)?;
-    let leads: HashSet<&[u8]> = words(leads).collect();
-    let mut firsts = [false; 256];
-    for lead in &leads {
-        firsts[usize::from(lead[0])] = true;
-    }
-    let mut found = HashSet::new();
-    let mut listed = Vec::new();
-    for word in words(texts) {
-        if firsts[usize::from(word[0])] && leads.contains(lead(word)) && found.insert(word) {
-            listed.extend_from_slice(word);
-            listed.push(BLANK);
-        }
-    }
-    made(listed)
-}
-
-fn marked(given: &str) -> Made {
-    let (pairs, texts) = asked(given)?;
-    let mut signs: HashMap<&[u8], Option<u8>> = HashMap::new();
-    let mut sizes = [0_u64; 256]; // of the words that begin with a byte
-    for pair in words(pairs) {
-        let (word, sign) = pair.split_at(pair.iter().position(|&byte| byte == b'=').ok_or(Unfit)?);
-        if word.is_empty() || sign.len() > 2 {
-            return Err(Unfit);
-        }
-        signs.insert(word, sign.get(1).copied());
-        sizes[usize::from(word[0])] |= size(word);
-    }
-    let mut listed = Vec::with_capacity(texts.len() / 4);
-    for (place, text) in texts.split(|&byte| byte == BORDER).enumerate() {
-        if place > 0 {
-            listed.push(BORDER);
-        }
-        for word in words(text) {
-            let may = sizes[usize::from(word[0])] & size(word) != 0;
-            match if may { signs.get(word) } else { None } {
-                Some(sign) => listed.extend(sign),
-                None => listed.push(BLANK),
+impl Words {
+    /// Of folded texts, with other signs between.
+    pub fn new(text: &[u8]) -> Self {
+        let mut low = Vec::with_capacity(text.len() + BLOCK + MARGIN);
+        let mut bounds: Vec<(usize, usize)> = Vec::with_capacity(text.len() / 5);
+        let mut ended = 0;
+        let (mut letter, mut small) = (0, 0); // whether the byte before is one
+        for (number, part) in text.chunks(BLOCK).enumerate() {
+            let mut block = [0; BLOCK];
+            block[..part.len()].copy_from_slice(part);
+            let mut kinds = [0; BLOCK];
+            for (byte, kind) in block.iter_mut().zip(&mut kinds) {
+                let small = byte.wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10;
+                let capital = byte.wrapping_sub(b'A') < 26;
+                let letter = small | capital | (*byte > 0x7f);
+                *kind = u8::from(letter) | u8::from(capital) << 1 | u8::from(small) << 2;
+                *byte = (*byte | u8::from(capital) << 5) & u8::from(letter).wrapping_neg();
+            }
+            low.extend_from_slice(&block);
+            let (letters, capitals, smalls) = (bits(&kinds, 0), bits(&kinds, 1), bits(&kinds, 2));
+            let humps = capitals & (smalls << 1 | small);
+            let before = letters << 1 | letter;
+            let mut starts = letters & (!before | humps);
+            let mut ends = before & (!letters | humps);
+            letter = letters >> (BLOCK - 1);
+            small = smalls >> (BLOCK - 1);
+            let at = number * BLOCK;
+            while starts != 0 {
+                bounds.push((at + starts.trailing_zeros() as usize, text.len()));
+                starts &= starts - 1;
+            }
+            while ends != 0 {
+                bounds[ended].1 = at + ends.trailing_zeros() as usize;
+                ended += 1;
+                ends &= ends - 1;
             }
         }
+        low.resize(low.len() + MARGIN, 0);
+        Words { low, bounds }
     }
-    made(listed)
+
+    /// Which words stand in this part of the texts.
+    pub fn within(&self, part: &Range<usize>) -> Range<usize> {
+        let place = |at: usize| self.bounds.partition_point(|(start, _)| *start < at);
+        place(part.start)..place(part.end)
+    }
+
+    /// Of each of these words its letters, and the first eight, or zeros, as one number.
+    pub fn iter(&self, which: Range<usize>) -> impl Iterator<Item = (&[u8], u64)> {
+        let bounds = self.bounds[which].iter();
+        bounds.map(move |(start, end)| {
+            let word = &self.low[*start..*end];
+            let behind = MARGIN - word.len().min(MARGIN);
+            let first = u64::from_le_bytes(self.eight(*start));
+            (word, first << (behind * 8) >> (behind * 8))
+        })
+    }
+
+    fn eight(&self, at: usize) -> [u8; MARGIN] {
+        let mut bytes = [0; MARGIN];
+        bytes.copy_from_slice(&self.low[at..at + MARGIN]);
+        bytes
+    }
+
+    /// These words without blanks between, and three more bytes, in `run`.
+    pub fn run(&self, which: Range<usize>, run: &mut Vec<u8>) {
+        let mut size = 0;
+        for (start, end) in &self.bounds[which] {
+            run.resize(run.len().max(size + end - start + MARGIN), 0);
+            if end - start <= MARGIN {
+                run[size..size + MARGIN].copy_from_slice(&self.eight(*start));
+            } else {
+                run[size..size + end - start].copy_from_slice(&self.low[*start..*end]);
+            }
+            size += end - start;
+        }
+        run.truncate(size);
+        run.resize(size + 3, 0);
+    }
 }
 
-/// What is asked for, and the texts.
-fn asked(given: &str) -> Result<(&[u8], &[u8]), Unfit> {
-    let at = given.bytes().position(|byte| byte == BORDER).ok_or(Unfit)?;
-    let (before, rest) = given.as_bytes().split_at(at);
-    Ok((before, &rest[1..]))
-}
-
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == BLANK || byte == BORDER)
-        .filter(|word| !word.is_empty())
-}
-
-fn lead(word: &[u8]) -> &[u8] {
-    let mut letters = word
-        .iter()
-        .enumerate()
-        .filter(|(_, &byte)| byte & 0xc0 != 0x80);
-    &word[..letters.nth(LEAD).map_or(word.len(), |(at, _)| at)]
-}
-
-/// One bit for each length, the last for all that are longer.
-fn size(word: &[u8]) -> u64 {
-    1 << word.len().min(63)
-}
-
-fn made(listed: Vec<u8>) -> Made {
-    String::from_utf8(listed).map(Some).map_err(|_| Unfit)
+/// The same bit of each byte.
+fn bits(kinds: &[u8; BLOCK], bit: u32) -> u64 {
+    let mut found = 0;
+    for (number, eight) in kinds.chunks_exact(8).enumerate() {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(eight);
+        let ones = u64::from_le_bytes(bytes) >> bit & 0x0101_0101_0101_0101;
+        found |= ones.wrapping_mul(0x0102_0408_1020_4080) >> 56 << (number * 8);
+    }
+    found
 }

@@ -23,7 +23,8 @@ pub unsafe extern "C" fn penstock_protected(start: *const u8, size: usize, out: 
     }
 }
 
-fn is_protected(text: &str) -> Result<bool, Unfit> {
+/// The same, natively.
+pub fn is_protected(text: &str) -> Result<bool, Unfit> {
     if !known(text) {
         return Err(Unfit);
     }

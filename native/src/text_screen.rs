@@ -47,7 +47,7 @@ fn made(text: &str, seen: String) -> Option<String> {
 }
 
 /// What the terminal shows, blanks untouched.
-fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
+pub fn shown(text: &str) -> Result<Cow<'_, str>, Unfit> {
     if text.contains('\x08') {
         return Err(Unfit);
     }

@@ -8,8 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from ctypes import POINTER, byref, c_bool, c_char_p, c_int32, c_int64, c_size_t, c_void_p, string_at
+from collections.abc import Callable, Sequence
+from ctypes import (
+    POINTER,
+    byref,
+    c_bool,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_void_p,
+    string_at,
+)
 from operator import index
 
 from policies.base.ports import Count
@@ -19,6 +30,7 @@ log = logging.getLogger("penstock.compress")
 
 _MADE, _UNFIT = 1, 2
 _Counter = ctypes.CFUNCTYPE(c_int64, c_void_p, c_size_t)
+_Asker = ctypes.CFUNCTYPE(c_int32, c_uint32, c_void_p, c_size_t, c_void_p)
 
 
 class Unfit(Exception):
@@ -40,6 +52,8 @@ def _loaded() -> ctypes.CDLL | None:
             return None
         library.penstock_free.argtypes = (c_void_p, c_size_t)
         library.penstock_free.restype = None
+        library.penstock_answer.argtypes = (c_void_p, c_char_p, c_size_t)
+        library.penstock_answer.restype = None
     except (OSError, AttributeError) as error:
         log.warning("the native compressors do not load: %s", error)
         return None
@@ -93,6 +107,24 @@ def _counter(count: Count, interrupts: list[BaseException]) -> object:
             return -1
 
     return _Counter(counted)
+
+
+def _asker(answers: Sequence[Callable[[str], str]], interrupts: list[BaseException]) -> object:
+    """What answers Rust; the same of failures."""
+
+    def answered(number: int, start: int, size: int, answer: int) -> int:
+        try:
+            given = answers[number](string_at(start, size).decode()).encode()
+        except Exception:  # noqa: BLE001 - as above
+            return 1
+        except BaseException as error:  # noqa: BLE001 - as above
+            interrupts.append(error)
+            return 1
+        if _library is not None:
+            _library.penstock_answer(answer, given, len(given))
+        return 0
+
+    return _Asker(answered)
 
 
 _json_encode = _operation("penstock_json_encode", c_size_t, _Counter)
@@ -172,22 +204,30 @@ def project(text: str, keep: str, drop: str) -> tuple[str, int] | None:
     return short, int(gone)
 
 
-_words_led = _operation("penstock_words_led")
-_words_marked = _operation("penstock_words_marked")
+_select = _operation("penstock_select", c_char_p, c_size_t, _Asker)
+_select_asked = _operation("penstock_select_asked")
 
 
-def words_led(texts: str, leads: Iterable[str]) -> list[str]:
-    """The words of `select_words.plain` texts whose first three letters these are, each once.
+def select(asked: str, text: str, answers: Sequence[Callable[[str], str]]) -> str | None:
+    """See `select_text.selected`: how many passages are left out, NUL, and the text without them.
 
-    Raises `Unfit`.
+    What Rust asks for by a number is answered by the function of that number. Raises `Unfit`.
     """
-    return (_made(_words_led, f"{' '.join(leads)}\0{texts}") or "").split()
+    try:
+        head = asked.encode()
+    except UnicodeEncodeError as error:
+        raise Unfit from error
+    interrupts: list[BaseException] = []
+    try:
+        return _made(_select, text, head, len(head), _asker(answers, interrupts))
+    finally:
+        for interrupt in interrupts:
+            raise interrupt
 
 
-def words_marked(texts: str, signs: Mapping[str, str]) -> list[str]:
-    """Of each of these texts a sign for each word, a blank where it has none. Raises `Unfit`."""
-    listed = " ".join(map("=".join, signs.items()))
-    return (_made(_words_marked, f"{listed}\0{texts}") or "").split("\0")
+def select_asked(text: str) -> str | None:
+    """See `select_question.asked`. Raises `Unfit`."""
+    return _made(_select_asked, text)
 
 
 _extract = _operation("penstock_extract", c_size_t, c_bool)

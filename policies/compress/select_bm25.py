@@ -29,11 +29,9 @@ def scores(
     found = []
     for held, length in zip(counts, lengths, strict=True):
         norm = K1 * (1 - B + B * length / mean)
-        found.append(
-            sum(
-                weight[term] * often * (K1 + 1) / (often + norm)
-                for term, often in held.items()
-                if often and term in weight
-            )
-        )
+        score = 0.0  # not by `sum`, which adds fractions in other ways from Python 3.12 on
+        for term, often in held.items():
+            if often and term in weight:
+                score += weight[term] * often * (K1 + 1) / (often + norm)
+        found.append(score)
     return found

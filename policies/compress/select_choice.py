@@ -13,7 +13,8 @@ from policies.compress.select_rank import Passage
 
 _FEWEST = 3  # passages that are chosen among
 _NEAR = 0.25  # of the best score, from which on a passage has to do with the question
-_EXACT = 100_000  # characters of a text whose passages are counted one by one
+
+_FAR = 1.5  # times the room: a passage of so many tokens by its length does not fit
 
 Rank = Callable[[str, Sequence[Passage]], Sequence[float]]
 
@@ -26,6 +27,9 @@ class Limits(NamedTuple):
 
     share: float | None
     tokens: int | None
+
+
+NONE = Limits(None, None)
 
 
 def chosen(
@@ -46,13 +50,15 @@ def chosen(
     if best <= 0:
         return None
     kept = _pinned(text, texts, pieces, question)
-    if limits.share is None and limits.tokens is None:
+    if limits == NONE:
         near = (place for place, score in enumerate(scores) if score >= _NEAR * best)
         kept |= {*near, *(place for place, one in enumerate(texts) if factual(one))}
     else:
-        sizes = _sizes(text, texts, count)
-        room = _room(limits, sum(sizes)) - count(_note(len(pieces) - 1, split))
-        _fill(kept, scores, sizes, room)
+        rate = count(text) / len(text)
+        room = _room(limits, rate * sum(map(len, texts)))
+        room -= count(note(len(pieces) - 1, len(pieces), split.noun))
+        room -= sum(count(texts[place]) for place in kept)
+        _fill(kept, scores, texts, room, (rate, count))
     if len(kept) == len(pieces):
         return None
     return Short(_written(text, split, kept), len(pieces) - len(kept))
@@ -75,26 +81,31 @@ def _room(limits: Limits, size: float) -> float:
     return shared if limits.tokens is None else min(shared, limits.tokens)
 
 
-def _fill(kept: set[int], scores: Sequence[float], sizes: Sequence[float], room: float) -> None:
-    """Keep the best passages that there is room for, the very best in any case."""
-    room -= sum(sizes[place] for place in kept)
+def _fill(
+    kept: set[int],
+    scores: Sequence[float],
+    texts: Sequence[str],
+    room: float,
+    by: tuple[float, Count],
+) -> None:
+    """Keep the best passages that there is room for, the very best in any case.
+
+    `by`: tokens of a character, about, and of a passage. What is too long by far is not counted.
+    """
+    rate, count = by
     best = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
     for place in best:
-        if place not in kept and (sizes[place] <= room or place == best[0]):
-            kept.add(place)
-            room -= sizes[place]
+        first = place == best[0]
+        if place not in kept and (first or rate * len(texts[place]) <= _FAR * room):
+            size = count(texts[place])
+            if first or size <= room:
+                kept.add(place)
+                room -= size
 
 
-def _sizes(text: str, texts: Sequence[str], count: Count) -> list[float]:
-    """Tokens of each passage; of long texts by the number of its characters."""
-    if len(text) <= _EXACT:
-        return [count(each) for each in texts]
-    rate = count(text) / len(text)
-    return [rate * len(each) for each in texts]
-
-
-def _note(gone: int, split: Split) -> str:
-    return f"[{gone} of {len(split.pieces)} {split.noun} left out]"
+def note(gone: int, pieces: int, noun: str) -> str:
+    """What stands at the end."""
+    return f"[{gone} of {pieces} {noun} left out]"
 
 
 def _written(text: str, split: Split, kept: set[int]) -> str:
@@ -115,4 +126,5 @@ def _written(text: str, split: Split, kept: set[int]) -> str:
         last = place
     if not parts[-1].endswith("\n"):
         parts.append("\n")
-    return "".join((*parts, _note(len(pieces) - len(kept), split), text[pieces[-1].end :]))
+    noted = note(len(pieces) - len(kept), len(pieces), split.noun)
+    return "".join((*parts, noted, text[pieces[-1].end :]))

@@ -8,11 +8,13 @@ from itertools import groupby
 from typing import NamedTuple
 
 from policies.base.documents import Document, Style, documents
+from policies.compress.json_exact import minified
 from policies.compress.text_protected import looks_like_code_or_diff
 
 STYLES: tuple[Style, ...] = ("xml", "numbered")
 _LONG = 1_600  # characters of a paragraph, from which on it is taken apart at the ends of lines
 _PIECE = 800  # characters of such a part, at least
+_HEAD = 200  # characters of a heading that count
 _HEADING = re.compile(r"#{1,6} \S|(?:={2,6}|\*\*)[^*=\n]{1,100}(?:={2,6}|\*\*):?$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 # Each begins with a sign that is searched for.
@@ -38,6 +40,16 @@ class Split(NamedTuple):
 
     pieces: Sequence[Piece]
     noun: str
+
+
+def passages(text: str, *, pasted: bool) -> Split | None:
+    """The documents in a text, or, unless a user has `pasted` it or it is JSON, its paragraphs."""
+    found = delimited(text)
+    if found is not None or pasted:
+        return found
+    if text.lstrip()[:1] in ("{", "[") and minified(text) is not None:
+        return None
+    return paragraphs(text)
 
 
 def delimited(text: str) -> Split | None:
@@ -73,7 +85,7 @@ def paragraphs(text: str) -> Split | None:
     head = ""
     for start, end, kind in blocks:
         if kind == "heading":
-            head = text[start:end].strip("#=*- \t\n")
+            head = text[start:end].strip("#=*- \t\n")[:_HEAD]
         if kind == "text":
             found += [Piece(at, to, head) for at, to in _parts(text, start, end)]
         else:

@@ -124,9 +124,18 @@ def factual(text: str) -> bool:
 
 
 def names(question: str) -> re.Pattern[str] | None:
-    """What finds the numbers and identifiers of a question, as they stand there.
+    """What finds the numbers and identifiers of a question, as they stand there, if it has any."""
+    found = named(question)
+    if not found:
+        return None
+    listed = "|".join(re.escape(word) for word in found)
+    return re.compile(rf"(?<![\w.])(?:{listed})(?!\w)", re.IGNORECASE)
 
-    Numbers of one digit are in too many passages to mean this one. None: it has none.
+
+def named(question: str) -> list[str]:
+    """The numbers and identifiers of a question, the longest first.
+
+    Numbers of one digit are in too many passages to mean this one.
     """
     found: dict[str, None] = {}
     for match in _NAME.finditer(question):
@@ -135,10 +144,7 @@ def names(question: str) -> re.Pattern[str] | None:
             continue  # a plain word, as nearly all are
         if 1 < len(word) <= 200 and (_NUMBER.fullmatch(word) or _identifies(word)):
             found.setdefault(word)
-    if not found:
-        return None
-    listed = "|".join(re.escape(word) for word in sorted(found, key=len, reverse=True)[:_MOST])
-    return re.compile(rf"(?<![\w.])(?:{listed})(?!\w)", re.IGNORECASE)
+    return sorted(found, key=len, reverse=True)[:_MOST]
 
 
 def _identifies(word: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from policies.base.call import Dialect
+from policies.compress import native
 from policies.compress.freeze_calls import tool_call
 from policies.compress.freeze_places import spots
 from policies.compress.select_passages import Split, delimited
@@ -21,8 +22,8 @@ def of_result(dialect: Dialect, earlier: Sequence[bytes], call: str) -> str:
 
     "" where neither is there.
     """
-    asked = tool_call(dialect, earlier, call)
-    values = " ".join(_values(asked.arguments)) if asked else ""
+    made = tool_call(dialect, earlier, call)
+    values = " ".join(_values(made.arguments)) if made else ""
     return f"{values[:_LONGEST]}\n{_said(dialect, earlier)}".strip()
 
 
@@ -47,24 +48,28 @@ def _said(dialect: Dialect, earlier: Sequence[bytes]) -> str:
     for raw in reversed(earlier):
         if _USER in raw:
             texts = [spot.text for spot in spots(dialect, raw, users=True) if spot.pasted]
-            said = [around(each, delimited(each)) for each in texts]
+            said = [each.strip() if (ours := asked(each)) is None else ours for each in texts]
             text = "\n".join(part for part in said if part)
             if text:
                 return text[-_LONGEST:]
     return ""
 
 
-def around(text: str, documents: Split | None) -> str:
-    """What a text asks of the documents in it: what stands behind them, or else before them.
+def asked(text: str) -> str | None:
+    """What a text asks of the documents in it; None where it has none."""
+    try:
+        return native.select_asked(text)
+    except native.Unfit:
+        documents = delimited(text)
+        return None if documents is None else around(text, documents)
 
-    The whole text where it has no documents.
-    """
-    if documents is None:
-        return text.strip()
+
+def around(text: str, documents: Split) -> str:
+    """What stands behind the documents, or else before them."""
     first, *_, last = documents.pieces
     before, after = text[: first.start], text[last.end :]
-    asked = after if any(each.isalnum() for each in _untagged(after)) else before
-    return _untagged(asked).strip()[-_LONGEST:]
+    said = after if any(each.isalnum() for each in _untagged(after)) else before
+    return _untagged(said).strip()[-_LONGEST:]
 
 
 def _untagged(text: str) -> str:

@@ -69,7 +69,11 @@ def _find_hidden(question: Question, said: str, counts: Sequence[dict[str, int]]
 
 def _beside(read: _Read, pairs: Sequence[tuple[str, float]]) -> float:
     """The mean idf of pairs of the question that stand side by side, each pair once."""
-    return sum(mean for pair, mean in pairs if pair in read.body or pair in read.head)
+    found = 0.0  # not by `sum`, which adds fractions in other ways from Python 3.12 on
+    for pair, mean in pairs:
+        if pair in read.body or pair in read.head:
+            found += mean
+    return found
 
 
 def _meant(head: str) -> float:

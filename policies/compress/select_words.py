@@ -11,8 +11,6 @@ from typing import Any
 
 import Stemmer
 
-from policies.compress import native
-
 _word = re.compile(r"[^\W_]+").findall
 _camel = re.compile(r"[A-Z](?<=[a-z0-9][A-Z])")  # a capital is what is searched for
 _unspaced = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -109,18 +107,17 @@ def stem(word: str) -> str:
 
 
 class Question:
-    """`terms`: the stems of its words in order, without stop-words and at most so many.
+    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems.
 
     `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
     `superbowl` as `Super Bowl`.
     """
 
     def __init__(self, text: str, most: int = 64) -> None:
-        said = [word for word in plain([text]).split() if word not in STOP][:most]
-        self.terms = [stem(word) for word in said]
+        self.said = [word for word in plain([text]).split() if word not in STOP][:most]
+        self.terms = [stem(word) for word in self.said]
         self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
-        self._said = {word: self.signs[term] for word, term in zip(said, self.terms, strict=True)}
-        self.long = {stem(word) for word in said if len(word) >= _LONG}
+        self.long = {stem(word) for word in self.said if len(word) >= _LONG}
 
     def read(self, texts: str) -> list[str]:
         """Of each of these `plain` texts a sign for each word that is no stop-word.
@@ -128,14 +125,11 @@ class Question:
         That of its term in `signs`, or a blank where the question has no such term.
         """
         leads = {term[:_LEAD] for term in self.signs}
-        try:
-            return native.words_marked(texts, self._known(native.words_led(texts, leads)))
-        except native.Unfit:
-            spoken = [text.split() for text in texts.split(BORDER)]
-            known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
-            known |= self._known([word for word in known if word[:_LEAD] in leads])
-            get = known.__getitem__
-            return ["".join(map(get, each)) for each in spoken]
+        spoken = [text.split() for text in texts.split(BORDER)]
+        known = dict.fromkeys(chain.from_iterable(spoken), OTHER)
+        known |= self._known([word for word in known if word[:_LEAD] in leads])
+        get = known.__getitem__
+        return ["".join(map(get, each)) for each in spoken]
 
     def _known(self, led: Iterable[str]) -> dict[str, str]:
         """What stands for the question's words, for stop-words, and for those of these words."""
@@ -145,4 +139,5 @@ class Question:
             for word in led
             if word.startswith(starts) and (term := stem(word)) in self.signs
         }
-        return found | self._said | _STOPPED
+        said = {word: self.signs[term] for word, term in zip(self.said, self.terms, strict=True)}
+        return found | said | _STOPPED

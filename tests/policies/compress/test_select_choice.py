@@ -43,7 +43,7 @@ The cook makes soup of leeks and onions every day.
 [...]
 The end of it
 [2 of 6 passages left out]"""
-    assert select(TEXT, "How deep does the gold lie?", share=0.73) == (short, 2)
+    assert select(TEXT, "How deep does the gold lie?", share=0.78) == (short, 2)
 
 
 def test_the_best_passage_stays_even_where_there_is_no_room():
@@ -62,6 +62,21 @@ def test_both_bounds_hold():
 @pytest.mark.parametrize("question", ["", "who is it?", "zebras and unicorns", "?!"])
 def test_where_the_question_says_nothing_about_it_all_stays(question):
     assert select(TEXT, question, share=0.1) is None
+
+
+def test_what_is_too_long_by_far_is_not_counted():
+    long = "gold " * 400
+    counted = []
+
+    def counting(text):
+        counted.append(text)
+        return count(text)
+
+    text = f"gold mine\n\n{long}\n\ngold is old\n\nsoup\n\nthe end\n"
+    found = chosen(text, paragraphs(text), "gold mine", Limits(None, 30), (lexical, counting))
+    assert "gold is old" in found.text
+    assert long not in found.text
+    assert not any(each.startswith(long) for each in counted)
 
 
 def test_few_passages_all_stay():

@@ -3,8 +3,7 @@ import json
 import pytest
 
 from policies.base.call import Dialect
-from policies.compress.select_passages import delimited
-from policies.compress.select_question import around, of_result
+from policies.compress.select_question import asked, of_result
 
 
 def raws(*messages):
@@ -45,21 +44,21 @@ def test_documents_are_not_what_a_user_says():
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "question"),
     [
         ("Document [1] a\nDocument [2] b\n\nWhich?", "Which?"),
         ("Which?\n\nDocument [1] a\nDocument [2] b", "Which?"),
         ("Use these.\n\n[1] a\n\n[2] b\n\nWhich?", "Which?"),
         ("Which?\n<documents><document>a</document><document>b</document></documents>", "Which?"),
         ("Document [1] a\nDocument [2] b", ""),
-        ("plain words", "plain words"),
+        ("plain words", None),
     ],
 )
-def test_what_is_asked_stands_behind_the_documents_or_before(text, asked):
-    assert around(text, delimited(text)) == asked
+def test_what_is_asked_stands_behind_the_documents_or_before(text, question):
+    assert asked(text) == question
 
 
 def test_long_texts_count_from_their_end():
-    asked = of_result(Dialect.CHAT, raws(user("x" * 9_000 + " end")), "")
-    assert len(asked) == 4_000
-    assert asked.endswith(" end")
+    question = of_result(Dialect.CHAT, raws(user("x" * 9_000 + " end")), "")
+    assert len(question) == 4_000
+    assert question.endswith(" end")

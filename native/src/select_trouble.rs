@@ -1,0 +1,297 @@
+//! Errors and exit codes: the twin of `troubled` in `policies/compress/select_pins.py`.
+
+use crate::border::Unfit;
+use crate::select_frames::has_frame;
+use crate::select_signs::{after, begins, ends, says, Starts};
+
+#[rustfmt::skip]
+static STARTS: Starts = Starts::new(&[
+    *b"perm", *b"acce", *b"conn", *b"no s", *b"comm", *b"segm", *b"core", *b"out ", *b"time",
+    *b"synt", *b"asse", *b"unha", *b"stac",
+    *b"erro", *b"fata", *b"crit", *b"seve", *b"pani", *b"fail", *b"aler", *b"emer", *b"exce",
+    *b"faul", *b"warn", *b"exit", *b"retu", *b"stat", *b"with", *b"err!", *b"errn", *b"err_",
+    *b"enoe", *b"eacc", *b"eper", *b"econ", *b"etim", *b"leve", *b"http", *b"not ", *b"inte",
+    *b"bad ", *b"forb", *b"unau", *b"serv", *b"gate", *b"too ", *b"back", *b"oomk", *b"unde",
+    *b"curl", *b"*** ", *b"rc =", *b"rc :",
+    *b"rc= ", *b"rc=-", *b"rc=0", *b"rc=1", *b"rc=2", *b"rc=3", *b"rc=4", *b"rc=5", *b"rc=6",
+    *b"rc=7", *b"rc=8", *b"rc=9",
+    *b"rc: ", *b"rc:-", *b"rc:0", *b"rc:1", *b"rc:2", *b"rc:3", *b"rc:4", *b"rc:5", *b"rc:6",
+    *b"rc:7", *b"rc:8", *b"rc:9",
+], 4);
+const PHRASES: [&str; 16] = [
+    "permission denied",
+    "access denied",
+    "connection refused",
+    "connection reset",
+    "no such file",
+    "command not found",
+    "segmentation fault",
+    "core dumped",
+    "out of memory",
+    "timed out",
+    "syntax error",
+    "assertion failed",
+    "unhandled",
+    "stack trace",
+    "stacktrace",
+    "*** [",
+];
+const LOUD: [&str; 10] = [
+    "ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC", "FAIL", "FAILED", "FAILURE", "ALERT", "EMERG",
+];
+const NAMED: [&str; 5] = ["Error", "Exception", "Failure", "Fault", "Warning"];
+const SPOKEN: [&str; 6] = ["error", "fatal", "exception", "failure", "panic", "warning"];
+const CODED: [&str; 6] = ["returned", "return", "error", "status", "exit", "with"];
+const LEVELS: [&str; 6] = ["err", "fatal", "critical", "panic", "alert", "emerg"];
+const REASONS: [&str; 8] = [
+    "Not Found",
+    "Internal Server",
+    "Bad ",
+    "Forbidden",
+    "Unauthorized",
+    "Service Unavailable",
+    "Gateway Time",
+    "Too Many",
+];
+const SYSTEM: [&str; 4] = ["ENOENT", "EACCES", "EPERM", "ETIMEDOUT"];
+const MARKS: [&str; 3] = ["undefined reference", "undefined symbol", "curl: ("];
+
+/// Whether a passage has an error, an exit code or a stack frame in it.
+pub fn troubled(text: &str) -> Result<bool, Unfit> {
+    if has_frame(text)? {
+        return Ok(true);
+    }
+    let mut from = 0;
+    while let Some(at) = STARTS.find(text.as_bytes(), from) {
+        if text.is_char_boundary(at) && is_trouble(text, at)? {
+            return Ok(true);
+        }
+        from = at + 1;
+    }
+    Ok(false)
+}
+
+fn is_trouble(text: &str, at: usize) -> Result<bool, Unfit> {
+    let (before, rest) = text.split_at(at);
+    let bytes = rest.as_bytes();
+    let first = bytes[0] | 0x20;
+    let any = |letters: &[u8]| letters.contains(&first);
+    let found = (any(b"acnopstu*") && PHRASES.iter().any(|phrase| says(bytes, phrase.as_bytes())))
+        || (first == b'e' && is_quoted(before, rest))
+        || (any(b"bfginstu") && is_reason(before, rest)?)
+        || (any(b"efw") && is_named(before, rest)?);
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if found || before.as_bytes().last().map_or(false, inner) {
+        return Ok(found);
+    }
+    let word = (any(b"acefps") && is_loud(rest)?)
+        || (any(b"efpw") && is_spoken(rest))
+        || (any(b"elrsw") && is_told(rest))
+        || (any(b"bcehnopsu") && is_marked(rest)?);
+    Ok(word && begins(before)?)
+}
+
+/// `(?:Error|…)\b ?:` and `[a-z](?:Error|Exception)\b`
+fn is_named(before: &str, rest: &str) -> Result<bool, Unfit> {
+    for name in NAMED {
+        if let Some(end) = after(rest, name) {
+            let inner = before.ends_with(|sign: char| sign.is_ascii_lowercase());
+            let short = matches!(name, "Error" | "Exception");
+            return Ok(is_colon(end) || (inner && short && ends(end)?));
+        }
+    }
+    Ok(false)
+}
+
+/// `["']errors?["'] ?:`
+fn is_quoted(before: &str, rest: &str) -> bool {
+    let quote = ['"', '\''];
+    let end = rest
+        .strip_prefix("error")
+        .filter(|_| before.ends_with(quote));
+    let end = end.map(|end| end.strip_prefix('s').unwrap_or(end));
+    end.and_then(|end| end.strip_prefix(quote))
+        .map_or(false, is_colon)
+}
+
+/// `\b[45][0-9]{2} (?:Not Found|…)` before and behind the blank.
+fn is_reason(before: &str, rest: &str) -> Result<bool, Unfit> {
+    if !before.ends_with(' ') || !REASONS.iter().any(|reason| after(rest, reason).is_some()) {
+        return Ok(false);
+    }
+    let bytes = before.as_bytes();
+    let at = match bytes.len().checked_sub(4) {
+        Some(at) if is_status(&bytes[at..]) => at,
+        _ => return Ok(false),
+    };
+    begins(&before[..at])
+}
+
+/// `[45][0-9]{2}`
+fn is_status(rest: &[u8]) -> bool {
+    rest.len() > 2 && matches!(rest[0], b'4' | b'5') && rest[1..3].iter().all(u8::is_ascii_digit)
+}
+
+fn is_loud(rest: &str) -> Result<bool, Unfit> {
+    for word in LOUD {
+        if let Some(end) = after(rest, word) {
+            if ends(end)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// `(?i:(?:error|…)s? ?:)`
+fn is_spoken(rest: &str) -> bool {
+    SPOKEN.iter().any(|word| {
+        behind(rest, word).map_or(false, |end| {
+            is_colon(end) || is_colon(end.strip_prefix(['s', 'S']).unwrap_or(end))
+        })
+    })
+}
+
+fn is_colon(rest: &str) -> bool {
+    rest.strip_prefix(' ').unwrap_or(rest).starts_with(':')
+}
+
+/// Behind a word in whatever case.
+fn behind<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
+    says(rest.as_bytes(), word.as_bytes()).then(|| &rest[word.len()..])
+}
+
+/// A number behind `exit`, `code`, `rc` or `errno`, or a level.
+fn is_told(rest: &str) -> bool {
+    is_exit(rest)
+        || CODED
+            .iter()
+            .any(|word| behind(rest, word).map_or(false, is_code))
+        || behind(rest, "rc").map_or(false, |end| {
+            let sign = end.strip_prefix(' ').unwrap_or(end);
+            sign.starts_with([':', '=']) && is_amount(sign)
+        })
+        || behind(rest, "err!").is_some()
+        || behind(rest, "errno ").map_or(false, is_number)
+        || behind(rest, "level").map_or(false, is_level)
+        || behind(rest, "returned ").map_or(false, is_result)
+}
+
+/// `exit(?:ed)?(?: with)?(?: (?:code|status))?` and an amount.
+fn is_exit(rest: &str) -> bool {
+    let mut rest = match behind(rest, "exit") {
+        Some(rest) => behind(rest, "ed").unwrap_or(rest),
+        None => return false,
+    };
+    rest = behind(rest, " with").unwrap_or(rest);
+    rest = behind(rest, " code")
+        .or_else(|| behind(rest, " status"))
+        .unwrap_or(rest);
+    is_amount(rest)
+}
+
+/// `[ _]?code["']?` and an amount.
+fn is_code(rest: &str) -> bool {
+    let rest = behind(rest.strip_prefix([' ', '_']).unwrap_or(rest), "code");
+    rest.map_or(false, |rest| {
+        is_amount(rest.strip_prefix(['"', '\'']).unwrap_or(rest))
+    })
+}
+
+/// ` ?[:=]? ?-?[0-9]`
+fn is_amount(rest: &str) -> bool {
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    let rest = rest.strip_prefix([':', '=']).unwrap_or(rest);
+    is_number(rest.strip_prefix(' ').unwrap_or(rest))
+}
+
+/// `-?[0-9]`
+fn is_number(rest: &str) -> bool {
+    let rest = rest.strip_prefix('-').unwrap_or(rest);
+    rest.starts_with(|sign: char| sign.is_ascii_digit())
+}
+
+/// `["']? ?[=:] ?["']?(?:err|…)`
+fn is_level(rest: &str) -> bool {
+    let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    rest.strip_prefix(['=', ':']).map_or(false, |rest| {
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        LEVELS.iter().any(|level| behind(rest, level).is_some())
+    })
+}
+
+/// `(?:-?[0-9]{1,3}$|(?:a )?non-?zero)`
+fn is_result(rest: &str) -> bool {
+    let number = rest.strip_prefix('-').unwrap_or(rest);
+    let end = number.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    let digits = number.len() - end.len();
+    let word = behind(behind(rest, "a ").unwrap_or(rest), "non");
+    let zero = |rest: &str| behind(rest.strip_prefix('-').unwrap_or(rest), "zero").is_some();
+    ((1..=3).contains(&digits) && (end.is_empty() || end.starts_with('\n')))
+        || word.map_or(false, zero)
+}
+
+/// What is trouble in a certain case only, and where words end behind it.
+fn is_marked(rest: &str) -> Result<bool, Unfit> {
+    if MARKS.iter().any(|mark| after(rest, mark).is_some()) {
+        return Ok(true);
+    }
+    let end = SYSTEM
+        .iter()
+        .chain(&["OOMKilled"])
+        .find_map(|name| after(rest, name));
+    let end = end
+        .or_else(|| behind(rest, "backtrace"))
+        .or_else(|| behind(rest, "panicked at"))
+        .or_else(|| lettered(rest.strip_prefix("ECONN")?))
+        .or_else(|| served(rest))
+        .or_else(|| numbered(rest.strip_prefix("error ")?));
+    if let Some(end) = end {
+        return ends(end);
+    }
+    let next = |start: &str, is: fn(&char) -> bool| {
+        let end = rest.strip_prefix(start);
+        end.and_then(|end| end.chars().next())
+            .map_or(false, |sign| is(&sign))
+    };
+    Ok(rest.starts_with("error[")
+        || next("ERR_", char::is_ascii_uppercase)
+        || next("not ok ", char::is_ascii_digit))
+}
+
+/// Behind `[A-Z]+`
+fn lettered(rest: &str) -> Option<&str> {
+    let end = rest.trim_start_matches(|sign: char| sign.is_ascii_uppercase());
+    (end.len() < rest.len()).then_some(end)
+}
+
+/// Behind `[A-Z]{1,4}[0-9]{2,5}`, where all are taken.
+fn numbered(rest: &str) -> Option<&str> {
+    let digits = lettered(rest)?;
+    let end = digits.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    let sizes = (rest.len() - digits.len(), digits.len() - end.len());
+    ((1..=4).contains(&sizes.0) && (2..=5).contains(&sizes.1)).then_some(end)
+}
+
+/// Behind `(?i:status["']?[ :=] ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})? [45][0-9]{2}`
+fn served(rest: &str) -> Option<&str> {
+    let status = if let Some(rest) = behind(rest, "status") {
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        let rest = rest.strip_prefix([' ', ':', '='])?;
+        rest.strip_prefix(' ').unwrap_or(rest)
+    } else {
+        let rest = rest.strip_prefix("HTTP")?;
+        let version = rest.strip_prefix('/').map(|version| {
+            let end = version.trim_start_matches(|sign: char| sign.is_ascii_digit() || sign == '.');
+            (version.len() - end.len(), end)
+        });
+        match version {
+            Some((1..=3, end)) => end.strip_prefix(' ')?,
+            Some(_) => return None,
+            None => rest.strip_prefix(' ')?,
+        }
+    };
+    is_status(status.as_bytes()).then(|| &status[3..])
+}

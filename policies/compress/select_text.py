@@ -1,0 +1,98 @@
+"""A text without the passages that have little to do with a question, ranked by words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, pairwise
+
+from policies.base.ports import Count
+from policies.compress import native
+from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.select_choice import NONE, Limits, chosen
+from policies.compress.select_passages import passages
+from policies.compress.select_pins import factual, named, names, troubled
+from policies.compress.select_rank import lexical
+from policies.compress.select_words import BORDER, OTHER, STOP, Question, plain, stem
+from policies.compress.text_protected import looks_like_code_or_diff
+
+_STOPPED = " ".join(STOP)
+
+
+def form(  # noqa: PLR0913 - what a form depends on
+    text: str, question: str, limits: Limits, count: Count, rules: Rules, *, pasted: bool
+) -> Form:
+    """What a text becomes. A function of its arguments alone, as long as `count` is one."""
+    found: list[int] = []
+
+    def once(counted: str) -> int:
+        if counted is not text:
+            return count(counted)
+        if not found:
+            found.append(count(text))
+        return found[0]
+
+    def make() -> Short | None:
+        return selected(text, question, limits, once, pasted=pasted)
+
+    return shortened(text, once, rules, make)
+
+
+def selected(
+    text: str, question: str, limits: Limits, count: Count, *, pasted: bool
+) -> Short | None:
+    """Of the documents or, unless a user has `pasted` them, the paragraphs of a text those to keep.
+
+    None where all stay, or it has none. Natively where that can be.
+    """
+    try:
+        read = Question(question)
+        if not read.terms:
+            return None
+        tokens = None if limits == NONE else count(text)
+        asked = _asked(question, read, (*limits, tokens), pasted=pasted)
+        made = native.select(asked, text, _answers(question, read, count))
+    except native.Unfit:
+        split = passages(text, pasted=pasted)
+        return split and chosen(text, split, question, limits, (lexical, count))
+    if made is None:
+        return None
+    gone, _, short = made.partition("\0")
+    return Short(short, int(gone))
+
+
+def _asked(question: str, read: Question, limits: Iterable[object], *, pasted: bool) -> str:
+    """What is asked, in five lines."""
+    bounds = " ".join("-" if each is None else str(each) for each in limits)
+    names = " ".join(named(question))
+    lines = (
+        f"{bounds} pasted" if pasted else bounds,
+        " ".join(read.said),
+        " ".join(read.terms),
+        _STOPPED,
+        names,
+    )
+    return "\n".join(lines)
+
+
+def _answers(question: str, read: Question, count: Count) -> Sequence[Callable[[str], str]]:
+    """What Rust asks for, in the order of its numbers. "" is no."""
+    signs = read.signs
+
+    def is_named(passage: str) -> str:
+        found = names(question)
+        return "yes" if found is not None and found.search(passage) else ""
+
+    def sizes(listed: str) -> str:
+        lengths, _, texts = listed.partition("\n")
+        ends = list(accumulate(map(int, lengths.split(" ")), initial=0))
+        return " ".join([str(count(texts[start:end])) for start, end in pairwise(ends)])
+
+    return (
+        lambda whole: "yes" if looks_like_code_or_diff(whole) else "",
+        lambda passage: "yes" if troubled(passage) else "",
+        lambda passage: "yes" if factual(passage) else "",
+        is_named,
+        lambda texts: plain(texts.split(BORDER)),
+        lambda words: "".join(signs.get(stem(word), OTHER) for word in words.split(" ")),
+        sizes,
+    )
