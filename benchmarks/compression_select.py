@@ -26,7 +26,7 @@ from policies.compress.freeze_form import Rules
 from policies.compress.freeze_places import spots
 from policies.compress.select_choice import NONE, Limits
 from policies.compress.select_passages import delimited
-from policies.compress.select_question import asked, of_result
+from policies.compress.select_question import Questions, asked
 from policies.compress.select_text import form, selected
 
 ROOT = Path(__file__).parents[1]
@@ -220,7 +220,7 @@ def arguments(data: Path, count: Count) -> float:
             if message["role"] == "tool":
                 for spot in spots(Dialect.CHAT, raws[place], users=False):
                     old += spot.text
-                    question = of_result(Dialect.CHAT, raws[:place], spot.call)
+                    question = Questions().of_result(Dialect.CHAT, raws[:place], spot.call)
                     new += _default(spot.text, question, count)
     return 100 * stands / stood
 

@@ -17,7 +17,7 @@ from policies.compress.freeze_form import AS_IT_CAME, Form, Rules, Short, shorte
 from policies.compress.freeze_places import Spot, signs, spots
 from policies.compress.select_choice import Limits, Rank, chosen
 from policies.compress.select_passages import passages
-from policies.compress.select_question import asked, of_result
+from policies.compress.select_question import Questions, asked
 from policies.compress.select_text import form
 
 VERSION = 3  # of what is chosen, all else being equal
@@ -72,6 +72,7 @@ class _Recipe:
         self._settings = settings
         self._limits = Limits(settings.share, settings.tokens)
         self._rank: Rank | None = None  # by words
+        self._questions = Questions()
         self.version: tuple[object, ...] = ("select", VERSION, *self._limits, settings.by)
 
     async def setup(self) -> None:
@@ -89,7 +90,9 @@ class _Recipe:
         found = []
         for spot in spots(dialect, raw, users=True):
             text, call = spot.text, spot.call
-            question = asked(text) if spot.pasted else of_result(dialect, earlier, call)
+            question = (
+                asked(text) if spot.pasted else self._questions.of_result(dialect, earlier, call)
+            )
             if question:
                 found.append(spot._replace(about=(question,)))
         return found

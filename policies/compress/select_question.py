@@ -17,14 +17,26 @@ _USER = b'"user"'
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def of_result(dialect: Dialect, earlier: Sequence[bytes], call: str) -> str:
-    """What a tool's result is asked for: the values of the call's arguments, the user's words.
+class Questions:
+    """What tools' results are asked for. Of messages that follow on others only these are read."""
 
-    "" where neither is there.
-    """
-    made = tool_call(dialect, earlier, call)
-    values = " ".join(_values(made.arguments)) if made else ""
-    return f"{values[:_LONGEST]}\n{_said(dialect, earlier)}".strip()
+    def __init__(self) -> None:
+        self._before: tuple[Dialect, Sequence[bytes], str] = (Dialect.CHAT, (), "")
+
+    def of_result(self, dialect: Dialect, earlier: Sequence[bytes], call: str) -> str:
+        """The values of the call's arguments, the user's words; "" where neither is there."""
+        made = tool_call(dialect, earlier, call)
+        values = " ".join(_values(made.arguments)) if made else ""
+        return f"{values[:_LONGEST]}\n{self._said(dialect, earlier)}".strip()
+
+    def _said(self, dialect: Dialect, earlier: Sequence[bytes]) -> str:
+        """The last words of a user."""
+        known, raws, said = self._before
+        if known is not dialect or earlier[: len(raws)] != raws:
+            raws, said = (), ""
+        said = _said(dialect, earlier[len(raws) :]) or said
+        self._before = dialect, earlier, said
+        return said
 
 
 def _values(arguments: str) -> Iterator[str]:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from policies.base.call import Dialect
-from policies.compress.select_question import asked, of_result
+from policies.compress.select_question import Questions, asked
 
 
 def raws(*messages):
@@ -19,6 +19,10 @@ def call(arguments, number="1"):
     return {"role": "assistant", "tool_calls": [{"id": number, "function": function}]}
 
 
+def of_result(dialect, earlier, call):
+    return Questions().of_result(dialect, earlier, call)
+
+
 def test_it_is_the_arguments_and_the_users_last_words():
     earlier = raws(
         user("old"), user("Who is it?"), call('{"q": "a b", "n": [7, true], "o": {"p": "x"}}')
@@ -27,6 +31,17 @@ def test_it_is_the_arguments_and_the_users_last_words():
     assert of_result(Dialect.CHAT, earlier, "2") == "Who is it?"
     assert of_result(Dialect.CHAT, raws(call("not JSON")), "1") == "not JSON"
     assert of_result(Dialect.CHAT, [], "1") == ""
+
+
+def test_what_follows_on_other_messages_is_asked_as_if_it_came_alone():
+    one = raws(user("Who?"), call("{}"), {"role": "tool"}, user(""), user("Why?"), {"role": "tool"})
+    other = raws(user("Where?"), call("{}"), {"role": "tool"})
+    questions = Questions()
+    for earlier in (*(one[:end] for end in range(7)), one[:3], *(other[:end] for end in range(4))):
+        for dialect in (Dialect.CHAT, Dialect.MESSAGES):
+            alone = of_result(dialect, earlier, "")
+            assert questions.of_result(dialect, earlier, "") == alone
+    assert questions.of_result(Dialect.CHAT, one[:4], "") == "Who?"
 
 
 def test_results_of_tools_are_not_what_a_user_says():
