@@ -14,7 +14,7 @@ _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ToolCall(NamedTuple):
-    """`arguments` as JSON text."""
+    """`arguments` as JSON text, or whatever text a custom tool takes."""
 
     name: str
     arguments: str
@@ -44,8 +44,10 @@ def _calls(dialect: Dialect, message: Any) -> Iterator[tuple[Any, Any, Any]]:
     if not isinstance(message, dict):
         return
     if dialect is Dialect.RESPONSES:
-        if message.get("type") == "function_call":
-            yield message.get("call_id"), message.get("name"), message.get("arguments")
+        kind = message.get("type")
+        if kind in ("function_call", "custom_tool_call"):
+            given = message.get("arguments" if kind == "function_call" else "input")
+            yield message.get("call_id"), message.get("name"), given
         return
     listed = message.get("tool_calls" if dialect is Dialect.CHAT else "content")
     for each in listed if isinstance(listed, list) else ():

@@ -30,8 +30,9 @@ _TRIES = 8  # places where a list's name stands that are looked at
 _SIGNS = {
     Dialect.CHAT: (b'"tool_call_id"',),
     Dialect.MESSAGES: (b'"tool_result"',),
-    Dialect.RESPONSES: (b'"function_call_output"',),
+    Dialect.RESPONSES: (b'_call_output"',),
 }
+_OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output")
 _USERS = b'"user"'
 EXTRACT = "[This is an extract: "  # begins a text that `compress.stash` has made: it stays so
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
@@ -229,7 +230,7 @@ def _spots(dialect: Dialect, message: Any, *, users: bool) -> Iterator[Spot]:
         return
     role = message.get("role")
     content = message.get("content")
-    if dialect is Dialect.RESPONSES and message.get("type") == "function_call_output":
+    if dialect is Dialect.RESPONSES and message.get("type") in _OUTPUTS:
         yield from _texts(message.get("output"), ("output",), message.get("call_id"))
     elif dialect is Dialect.CHAT and role == "tool":
         yield from _texts(content, ("content",), message.get("tool_call_id"))

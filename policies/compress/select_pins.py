@@ -95,6 +95,8 @@ _FAILED = (
     *("missing", "abort", "crash", "warn", "critical", "timeout", "timed out"),
 )
 _NAME = re.compile(r"[^\s\"'`()<>\[\]{},;|]+")
+# In ASCII, what stands in every number and identifier.
+_MAY_NAME = re.compile(r"[0-9_@\\/:]|\.\S|(?<=[^\s\"'`()<>\[\]{},;|])[A-Z]")
 _EDGES = ".,:;!?*/#$\u20ac\u00a3\u2026"
 _NUMBER = re.compile(r"[0-9][0-9.,:/%-]*[0-9%]")
 _MOST = 64  # names of a question
@@ -138,6 +140,8 @@ def named(question: str) -> list[str]:
     Numbers of one digit are in too many passages to mean this one.
     """
     found: dict[str, None] = {}
+    if question.isascii() and not _MAY_NAME.search(question):
+        return []
     for match in _NAME.finditer(question):
         word = match[0].strip(_EDGES)
         if word.isalpha() and (inner := word[1:]) == inner.lower():

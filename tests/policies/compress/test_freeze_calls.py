@@ -23,6 +23,8 @@ def test_the_call_is_found_in_every_dialect():
     assert tool_call(Dialect.MESSAGES, earlier, "1") == ("look", '{"q":"a"}')
     earlier = raws({"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"})
     assert tool_call(Dialect.RESPONSES, earlier, "1") == ("look", "{}")
+    earlier = raws({"type": "custom_tool_call", "call_id": "1", "name": "run", "input": "ls -l"})
+    assert tool_call(Dialect.RESPONSES, earlier, "1") == ("run", "ls -l")
 
 
 def test_an_id_that_is_used_again_is_the_latest_call():

@@ -114,8 +114,9 @@ def test_the_results_of_tools_are_found_in_every_dialect():
         Spot(("content", 0, "content"), "a", False, "1"),
         Spot(("content", 2, "content", 0, "text"), "t", False, "2"),
     ]
-    output = {"type": "function_call_output", "call_id": "1", "output": "o"}
-    assert found(RESPONSES, output) == [Spot(("output",), "o", False, "1")]
+    for kind in ("function_call_output", "custom_tool_call_output", "local_shell_call_output"):
+        output = {"type": kind, "call_id": "1", "output": "o"}
+        assert found(RESPONSES, output) == [Spot(("output",), "o", False, "1")]
 
 
 @pytest.mark.parametrize("dialect", [CHAT, CLAUDE, RESPONSES])
@@ -129,6 +130,8 @@ def test_the_results_of_tools_are_found_in_every_dialect():
         {"role": "assistant", "content": [{"type": "tool_use", "input": {"content": "x"}}]},
         {"type": "function_call", "arguments": "{}", "name": "tool"},
         {"type": "reasoning", "encrypted_content": "x", "output": "y"},
+        {"type": "computer_call_output", "output": "y"},
+        {"type": ["function_call_output"], "output": "y"},
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]},
         {"role": ["tool"], "content": "x"},
         result([{"type": "text", "text": "t", "annotations": []}]),
@@ -169,6 +172,7 @@ def test_signs_stand_in_every_message_that_has_a_spot():
         (CHAT, result()),
         (CLAUDE, user([{"type": "tool_result", "content": "x"}])),
         (RESPONSES, {"type": "function_call_output", "output": "o"}),
+        (RESPONSES, {"type": "custom_tool_call_output", "output": "o"}),
     ]:
         assert has(json.dumps(message).encode(), signs(dialect, users=False))
         assert has(json.dumps(user()).encode(), signs(dialect, users=True))

@@ -10,6 +10,7 @@ from policies.compress.select_pins import (
     _TROUBLE,
     _may_trouble,
     factual,
+    named,
     names,
     troubled,
 )
@@ -135,6 +136,13 @@ def test_numbers_and_identifiers_of_a_question_are_found(question, text):
 )
 def test_names_are_whole(question, text):
     assert not names(question).search(text)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.text(" aB0_@\\/:.,-*'(#%\n", max_size=12))
+def test_no_name_of_a_question_is_passed_over(question):
+    # A letter that is not of ASCII, apart, has every word looked at.
+    assert named(question) == named(f"{question} \u00e9")
 
 
 @pytest.mark.parametrize(
