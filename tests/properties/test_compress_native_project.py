@@ -61,7 +61,7 @@ def _longer(inner):
 expressions = st.recursive(firsts, _longer, max_leaves=8)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     texts,
     *[st.lists(expressions, max_size=3)] * 2,

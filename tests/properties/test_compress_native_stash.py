@@ -18,7 +18,7 @@ BETWEEN = st.sampled_from(["", " ", "\n", ", ", "'", "."])
 TEXTS = st.lists(st.tuples(WORDS | SIGNS | FOUND, BETWEEN).map("".join), max_size=20).map("".join)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.sampled_from(["", "{", "[ "]), TEXTS, st.integers(0, 500), st.booleans())
 def test_extracts_are_the_same(begin, text, size, names):
     text = begin + text
