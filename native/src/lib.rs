@@ -60,6 +60,7 @@ mod stash_negations;
 mod stash_told;
 mod stash_words;
 mod text_code;
+mod text_languages;
 mod text_progress;
 mod text_protected;
 mod text_records;

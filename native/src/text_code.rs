@@ -3,6 +3,7 @@
 
 use crate::log_signs::{is_alnum, is_space};
 use crate::log_stamps::starts;
+use crate::text_languages::{is_operation, is_sparse};
 use crate::text_statements::is_statement;
 
 const NAME: usize = 100; // characters of a file's name
@@ -12,8 +13,11 @@ pub fn kind(line: &str) -> (bool, bool) {
     if starts(line.as_bytes()) {
         return (false, false);
     }
-    let text = line[number(line).unwrap_or(0)..].trim_start_matches(is_space);
-    (is_sure(text), is_code(text))
+    let line = &line[number(line).unwrap_or(0)..];
+    let text = line.trim_start_matches(is_space);
+    let indented = text.len() < line.len();
+    let code = is_code(text) || is_sparse(text) || (indented && is_operation(text));
+    (is_sure(text), code)
 }
 
 /// `\w`

@@ -4,6 +4,7 @@
 use crate::border::{run, Text, Unfit};
 use crate::log_signs::{is_alnum, is_blank, is_space, known};
 use crate::log_stamps::{head, is_stamp};
+use crate::text_languages::{is_operation, is_sparse};
 
 const SAMPLE: usize = 20_000; // characters, from the start and from the middle
 const WIDEST: usize = 200; // characters of a line that are looked at
@@ -97,7 +98,11 @@ fn is_level(line: &str, at: usize) -> bool {
 
 /// Whether a line is of a file of configuration or code: `_OPENING`.
 fn opens(line: &str) -> bool {
+    let whole = line;
     let line = line.trim_start_matches(is_space);
+    if is_sparse(line) || (line.len() < whole.len() && is_operation(line)) {
+        return true;
+    }
     let item = line
         .strip_prefix('-')
         .map(|rest| rest.trim_start_matches(' '));

@@ -98,14 +98,13 @@ fn over_row(row: &str, out: &mut String) -> Result<(), Unfit> {
         out.push_str(row);
         return Ok(());
     }
-    let row = row.trim_end_matches([' ', '\t', '\r']);
-    let pieces: Vec<&str> = row.split('\r').collect();
-    if !is_progress(&pieces)? {
-        out.push_str(row);
+    let bare = row.trim_end_matches([' ', '\t', '\r']);
+    if !is_progress(&bare.split('\r').collect::<Vec<_>>())? {
+        out.push_str(bare);
         return Ok(());
     }
     let mut width = 0; // the last piece is seen whole, of those before it what stands out beyond
-    for piece in pieces.iter().rev() {
+    for piece in row.trim_end_matches(['\t', '\r']).rsplit('\r') {
         let beyond = piece
             .char_indices()
             .nth(width)

@@ -20,7 +20,7 @@ from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot, has, signs, spots
 from policies.compress.text_protected import looks_like_code_or_diff
 
-VERSION = 1
+VERSION = 2
 _RESULTS = 32  # results before a text in which its lines are looked for
 _TEXTS = 4  # of them that one text refers to
 _INDEXED = 8_000_000  # characters whose lines are kept at hand

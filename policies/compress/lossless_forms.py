@@ -9,7 +9,7 @@ from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
 
-VERSION = 5  # of what a text may become: what an older one has sent is sent no more
+VERSION = 6  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at
 _NOTED = 350_000  # characters of JSON for the compact notation; up to eight times that: white space
 _FEWEST = 8  # lines of a log that somebody pasted

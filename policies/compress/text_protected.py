@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from policies.compress import native
 from policies.compress.log_stamps import STARTS
+from policies.compress.text_languages import OPERATION, STATEMENT
 from policies.compress.text_prefilter import prefilter_ascii
 from policies.compress.text_screen import shown
 
@@ -56,7 +57,8 @@ _CODE = re.compile(
       | (?:RUN|COPY|ADD|WORKDIR|ENV|CMD|ENTRYPOINT|EXPOSE|ARG|LABEL)\ \S
       | (?i:implicit\ none|(?:end\ )?(?:subroutine|program)\b|(?:integer|real|logical)\b[^\n]*::)
       | \\(?:begin|end|documentclass|usepackage|section|subsection|item|newcommand)\b
-    )""",
+      |"""
+    rf"{STATEMENT})|\s+{OPERATION}",
     re.VERBOSE,
 )
 _may_be_code = prefilter_ascii(rf"(?x)^(?:{_NUMBER.pattern})?(?:{_CODE.pattern})")  # nor `_SURE`

@@ -12,6 +12,7 @@ from itertools import islice
 
 from policies.compress import native
 from policies.compress.log_stamps import STAMP
+from policies.compress.text_languages import OPERATION, STATEMENT
 from policies.compress.text_prefilter import prefilter, prefilter_ascii
 
 _SAMPLE = 20_000  # characters, from the start and from the middle
@@ -30,7 +31,8 @@ _OPENING = re.compile(
     r"""\s*(?:
         (?:-\ +)?["']?[\w.$/-]{1,60}["']?\ {0,3}(?::(?:\s|$)|=)
       | \[[^\],"]*\]\s*$ | [\#;!%\\}\])] | (?:"|--?)\s
-    )""",
+      |"""
+    rf"{STATEMENT})|\s+{OPERATION}",
     re.VERBOSE,
 )
 _ENDS = (",", ";", "{", "}", "[", "(", "|", "\\", "&&")

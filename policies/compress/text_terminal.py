@@ -30,14 +30,13 @@ def over_row(line: str) -> str:
         return over_rows(line)
     if "\r" not in line:
         return line
-    line = line.rstrip(" \t\r")
-    pieces = line.split("\r")
-    if not is_progress(pieces):
-        return line
-    # The last piece is seen whole, of those before it what stands out beyond.
+    bare = line.rstrip(" \t\r")
+    if not is_progress(bare.split("\r")):
+        return bare
+    # The last piece is seen whole, of those before it what stands out beyond; blanks hide it.
     seen: list[str] = []
     width = 0
-    for piece in reversed(pieces):
+    for piece in reversed(line.rstrip("\t\r").split("\r")):
         if len(piece) > width:
             seen.append(piece[width:])
             width = len(piece)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from policies.compress import log_codec, native
 from tests.policies.compress.test_native_log import CODE, DATES, MARKED, PATTERNS, TERMINAL, TWINS
+from tests.policies.compress.test_text_languages import LINES
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 ENDS = st.sampled_from(["\n"] * 6 + ["\r\n", "\r\n", "\r", "", "\n\n\n", " \n", "\n \n", "\x0b"])
@@ -27,7 +28,7 @@ def lines(draw):
             date = draw(st.sampled_from(DATES))
             line = f"{date.format(draw(NUMBERS), draw(NUMBERS))} {line}"
     elif kind < 9:
-        line = draw(st.sampled_from([*CODE, *MARKED, *TERMINAL]))
+        line = draw(st.sampled_from([*CODE, *LINES, *MARKED, *TERMINAL]))
     else:
         line = draw(SIGNS)
     if not draw(st.integers(0, 9)):

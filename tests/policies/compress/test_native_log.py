@@ -15,6 +15,8 @@ from policies.compress import (
     text_screen,
 )
 from tests.policies.compress.test_log_codec import LOG
+from tests.policies.compress.test_text_languages import LINES, SOURCES
+from tests.policies.compress.test_text_languages import OUTPUTS as PRINTED
 from tests.policies.compress.test_text_records import FILES, OUTPUTS
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
@@ -74,7 +76,8 @@ TERMINAL = [
     "ETA " + "9" * 30 + "\rETA 1\rx", "é 1%\r☃ 2%\rx", "y" * 401 + "1%\rx",
     "\x1b[31mred\x1b[0m \x1b]0;title\x07x", "\x1b]8;;a\x1b\\b\x1bc\x1b(B\x1b",
     "\x1b\x1b]0;t\x07[31m", "\x1b[ q", "\x1b[31", "a\x1b[2K", "\x1b[2J", "\x1b[?25h", "a\x08b",
-    "5%\r  \r6%\rx", "abc\rx", "5%\r6%é\r\nabc",
+    "5%\r  \r6%\rx", "5%\r6%\rx \t \r", "5%\r  \t\r", "5%\r6%\rx\t\t", "5%\r6%\r \r",
+    "abc\rx", "5%\r6%é\r\nabc",
 ]  # fmt: skip
 REPEATS = [
     "a\n" * 40, "a\nb\n" * 40, "".join(f"{n}\n" for n in range(64)) * 3,
@@ -194,7 +197,8 @@ def test_the_files_of_this_project(name):
 
 @pytest.mark.parametrize("name", ["records", "protected"])
 def test_files_and_outputs_of_many_kinds(name):
-    texts = [*FILES.values(), *OUTPUTS.values(), "", "\n", " " * 300 + "a = b\n" + "c d\n" * 9]
+    texts = [*FILES.values(), *OUTPUTS.values(), *SOURCES.values(), *PRINTED.values()]
+    texts += ["", "\n", " " * 300 + "a = b\n" + "c d\n" * 9]
     texts += ["\n" * 3 + line.replace("WARNING", level) + "\n" for level in
               ("error", "x WARN", "(INFO", "INFOS", "xINFO", "é" * 60 + " INFO", "é" * 59 + " INFO")
               for line in ("WARNING a", "[WARNING] a: b", "a WARNING_")]  # fmt: skip
@@ -202,12 +206,13 @@ def test_files_and_outputs_of_many_kinds(name):
     assert {same(name, text) for text in texts} == {False, True}
 
 
-@pytest.mark.parametrize("line", CODE)
+@pytest.mark.parametrize("line", [*CODE, *LINES])
 @pytest.mark.parametrize("before", ["", "  ", "9:\t", "a.py:9:", "9 "])
 def test_lines_of_code(line, before):
     for count in (2, 3):
         text = f"{before}{line}\n" * count
         same("protected", text)
+        same("records", f"{text}some words\n")
 
 
 @pytest.mark.parametrize("text", MARKED)

@@ -8,6 +8,10 @@ from policies.compress.text_terminal import over_row, over_rows
 def test_what_stands_out_beyond_the_last_piece_is_still_seen():
     assert over_row("at 5 %......\rat 10 %\r12") == "12 10 %....."
     assert over_row("at 5%\rat 10 %\r12345") == "12345 %"
+    assert over_row("at 5%\rat 10 %\rdone   ") == "done   "
+    assert over_row("at 5%\rat 10 %\rok \t\r") == "ok 10 %"
+    assert over_row("at 5%\rat 10 %\r       \r") == "       "
+    assert over_row("one\rtwo  ") == "one\rtwo"
 
 
 def test_a_row_of_many_returns_costs_its_length_once():
