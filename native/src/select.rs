@@ -3,14 +3,14 @@
 use crate::border::{asked, run, Asker, Made, Text, Unfit};
 use crate::select_facts::factual;
 use crate::select_names::Names;
-use crate::select_question::{Question, FACTUAL, NAMED, SIZES, TROUBLED};
+use crate::select_question::{Question, FACTUAL, NAMED, SIZE, TROUBLED};
 use crate::select_rank::scores;
 use crate::select_signs::has_other_cases;
 use crate::select_split::{split, Piece, Split};
 use crate::select_trouble::troubled;
 
 const FEWEST: usize = 3; // passages that are chosen among
-const FAR: f64 = 1.5; // times the room: a passage of so many tokens by its length does not fit
+const FULL: f64 = 0.97; // of the room, by the lengths of passages; then it is counted
 const NEAR: u64 = 4; // of the best score the part from which on a passage is near the question
 
 /// See `select_text.selected`; `head` says what is asked.
@@ -91,12 +91,12 @@ impl<'a> Choice<'a> {
                 *kept = *kept || score * NEAR >= best || self.told(FACTUAL, factual, whole)?;
             }
         } else {
-            self.fill(&mut kept, &scores, text, &split)?;
+            self.limit(&mut kept, &scores, text, &split)?;
         }
         let gone = kept.iter().filter(|kept| !**kept).count();
         Ok(Some(gone)
             .filter(|gone| *gone > 0)
-            .map(|gone| written(text, &split, &kept, gone)))
+            .map(|gone| format!("{}\0{}", gone, written(text, &split, &kept, gone))))
     }
 
     /// Whether passages stay whatever else is asked for.
@@ -127,77 +127,65 @@ impl<'a> Choice<'a> {
 
     /// Keep the best passages that there is room for, the very best in any case.
     ///
-    /// What is too long by far is not counted; what is likely to stay is counted at once.
-    fn fill(
+    /// By their lengths; then what is left is counted, and the last go where it is too much.
+    fn limit(
         &self,
         kept: &mut [bool],
         scores: &[u64],
         text: &str,
         split: &Split,
     ) -> Result<(), Unfit> {
-        let pieces = split.pieces.iter();
-        let texts: Vec<&str> = pieces.map(|piece| &text[piece.start..piece.end]).collect();
+        let pieces = &split.pieces;
         let rate = self.before / length(text);
-        let likely: Vec<f64> = texts.iter().map(|text| rate * length(text)).collect();
-        let shared = rate * texts.iter().map(|text| length(text)).sum::<f64>();
-        let shared = self.share.map_or(shared, |share| share * shared);
-        let mut room = self.tokens.map_or(shared, |tokens| tokens.min(shared));
-        let mut order: Vec<usize> = (0..scores.len()).collect();
-        order.sort_by_key(|place| std::cmp::Reverse(scores[*place]));
-        let mut sizes = vec![None; texts.len()];
-        let first = first(&order, kept, &likely, room);
-        let note = note(texts.len() - 1, split);
-        let listed = first.iter().map(|place| texts[*place]);
-        let mut counted = self.sizes(listed.chain([note.as_str()]))?;
-        room -= counted.pop().unwrap_or(0.0);
-        for (place, size) in first.into_iter().zip(counted) {
-            sizes[place] = Some(size);
-        }
-        let pinned = sizes.iter().zip(&*kept).filter(|(_, kept)| **kept);
-        room -= pinned.filter_map(|(size, _)| *size).sum::<f64>();
-        for (number, place) in order.into_iter().enumerate() {
-            if !kept[place] && (number == 0 || likely[place] <= FAR * room) {
-                let size = match sizes[place] {
-                    Some(size) => size,
-                    None => self.sizes([texts[place]].iter().copied())?[0],
-                };
-                if number == 0 || size <= room {
-                    kept[place] = true;
-                    room -= size;
+        let within = rate * length(&text[pieces[0].start..pieces[pieces.len() - 1].end]);
+        let shared = self.share.map_or(within, |share| share * within);
+        let room = self.tokens.map_or(shared, |tokens| tokens.min(shared));
+        let long = |piece: &Piece| rate * length(&text[piece.start..piece.end]);
+        let likely: Vec<f64> = pieces.iter().map(long).collect();
+        let left = FULL * room - rate * length(&note(pieces.len(), split));
+        let mut added = fill(kept, scores, &likely, left);
+        loop {
+            let gone = kept.iter().filter(|kept| !**kept).count();
+            if added.is_empty() || gone == 0 {
+                return Ok(());
+            }
+            let short = written(text, split, kept, gone);
+            let size: f64 = asked(self.ask, SIZE, &short)?.parse().map_err(|_| Unfit)?;
+            let mut over = size - (self.before - within + room);
+            if over <= 0.0 {
+                return Ok(());
+            }
+            while over > 0.0 {
+                match added.pop() {
+                    Some(place) => {
+                        kept[place] = false;
+                        over -= likely[place];
+                    }
+                    None => break,
                 }
             }
         }
-        Ok(())
-    }
-
-    /// Tokens of each text.
-    fn sizes<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<Vec<f64>, Unfit> {
-        let texts: Vec<&str> = texts.collect();
-        let lengths: Vec<String> = texts.iter().map(|text| length(text).to_string()).collect();
-        let listed = format!("{}\n{}", lengths.join(" "), texts.concat());
-        let sizes = asked(self.ask, SIZES, &listed)?;
-        let sizes: Vec<f64> = sizes
-            .split(' ')
-            .filter_map(|size| size.parse().ok())
-            .collect();
-        Some(sizes)
-            .filter(|sizes| sizes.len() == texts.len())
-            .ok_or(Unfit)
     }
 }
 
-/// Those that are kept, and the best as far as there is likely to be room.
-fn first(order: &[usize], kept: &[bool], likely: &[f64], room: f64) -> Vec<usize> {
-    let mut found: Vec<usize> = (0..kept.len()).filter(|place| kept[*place]).collect();
-    let mut left = room - found.iter().map(|place| likely[*place]).sum::<f64>();
-    for place in order.iter().filter(|place| !kept[**place]) {
-        left -= likely[*place];
-        if left < 0.0 {
-            break;
-        }
-        found.push(*place);
+/// Those that are kept from now on, but for the very best; `likely`: the tokens of each.
+fn fill(kept: &mut [bool], scores: &[u64], likely: &[f64], mut left: f64) -> Vec<usize> {
+    for (size, _) in likely.iter().zip(&*kept).filter(|(_, kept)| **kept) {
+        left -= size;
     }
-    found
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by_key(|place| std::cmp::Reverse(scores[*place]));
+    let mut added = Vec::new();
+    for (number, place) in order.into_iter().enumerate() {
+        if !kept[place] && (number == 0 || likely[place] <= left) {
+            kept[place] = true;
+            left -= likely[place];
+            if number > 0 {
+                added.push(place);
+            }
+        }
+    }
+    added
 }
 
 /// Characters.
@@ -216,8 +204,7 @@ fn note(gone: usize, split: &Split) -> String {
 /// Where passages of a running text are missing, three dots say so.
 fn written(text: &str, split: &Split, kept: &[bool], gone: usize) -> String {
     let pieces = &split.pieces;
-    let mut out = format!("{}\0", gone);
-    out.reserve(text.len());
+    let mut out = String::with_capacity(text.len() + 64);
     out.push_str(&text[..pieces[0].start]);
     let mut last = None;
     for (place, piece) in pieces.iter().enumerate().filter(|(place, _)| kept[*place]) {

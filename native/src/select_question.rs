@@ -9,15 +9,14 @@ use crate::select_known::{first, Known};
 use crate::select_words::Words;
 
 // What is asked of Python: whether a text is code, holds trouble, facts, names of the question;
-// the words of texts with NULs between; what stands for words; the tokens of texts, behind a line
-// with their lengths.
+// the words of texts with NULs between; what stands for words; the tokens of a text.
 pub const CODE: u32 = 0;
 pub const TROUBLED: u32 = 1;
 pub const FACTUAL: u32 = 2;
 pub const NAMED: u32 = 3;
 pub const WORDS: u32 = 4;
 pub const SIGNS: u32 = 5;
-pub const SIZES: u32 = 6;
+pub const SIZE: u32 = 6;
 
 pub const OTHER: u8 = b' '; // stands for a word that is no term
 pub const FIRST: u8 = b'0'; // of what stands for terms

@@ -13,8 +13,7 @@ from policies.compress.select_rank import Passage
 
 _FEWEST = 3  # passages that are chosen among
 _NEAR = 0.25  # of the best score, from which on a passage has to do with the question
-
-_FAR = 1.5  # times the room: a passage of so many tokens by its length does not fit
+_FULL = 0.97  # of the room, by the lengths of passages; then it is counted
 
 Rank = Callable[[str, Sequence[Passage]], Sequence[float]]
 
@@ -54,11 +53,7 @@ def chosen(
         near = (place for place, score in enumerate(scores) if score >= _NEAR * best)
         kept |= {*near, *(place for place, one in enumerate(texts) if factual(one))}
     else:
-        rate = count(text) / len(text)
-        room = _room(limits, rate * sum(map(len, texts)))
-        room -= count(note(len(pieces) - 1, len(pieces), split.noun))
-        room -= sum(count(texts[place]) for place in kept)
-        _fill(kept, scores, texts, room, (rate, count))
+        _limit((text, split), kept, scores, limits, count)
     if len(kept) == len(pieces):
         return None
     return Short(_written(text, split, kept), len(pieces) - len(kept))
@@ -81,26 +76,51 @@ def _room(limits: Limits, size: float) -> float:
     return shared if limits.tokens is None else min(shared, limits.tokens)
 
 
-def _fill(
+def _limit(
+    whole: tuple[str, Split],
     kept: set[int],
     scores: Sequence[float],
-    texts: Sequence[str],
-    room: float,
-    by: tuple[float, Count],
+    limits: Limits,
+    count: Count,
 ) -> None:
     """Keep the best passages that there is room for, the very best in any case.
 
-    `by`: tokens of a character, about, and of a passage. What is too long by far is not counted.
+    By their lengths; then what is left is counted, and the last go where it is too much.
     """
-    rate, count = by
+    text, split = whole
+    pieces = split.pieces
+    before = count(text)
+    rate = before / len(text)
+    within = rate * (pieces[-1].end - pieces[0].start)
+    room = _room(limits, within)
+    likely = [rate * (each.end - each.start) for each in pieces]
+    left = _FULL * room - rate * len(note(len(pieces), len(pieces), split.noun))
+    added = _fill(kept, scores, likely, left)
+    while added and len(kept) < len(pieces):
+        over = count(_written(text, split, kept)) - (before - within + room)
+        if over <= 0:
+            break
+        while added and over > 0:
+            place = added.pop()
+            kept.remove(place)
+            over -= likely[place]
+
+
+def _fill(
+    kept: set[int], scores: Sequence[float], likely: Sequence[float], left: float
+) -> list[int]:
+    """Those that are kept from now on, but for the very best; `likely`: the tokens of each."""
+    for place in sorted(kept):
+        left -= likely[place]
     best = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+    added: list[int] = []
     for place in best:
-        first = place == best[0]
-        if place not in kept and (first or rate * len(texts[place]) <= _FAR * room):
-            size = count(texts[place])
-            if first or size <= room:
-                kept.add(place)
-                room -= size
+        if place not in kept and (place == best[0] or likely[place] <= left):
+            kept.add(place)
+            left -= likely[place]
+            if place != best[0]:
+                added.append(place)
+    return added
 
 
 def note(gone: int, pieces: int, noun: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, pairwise
 
 from policies.base.ports import Count
 from policies.compress import native
@@ -22,14 +21,12 @@ def form(  # noqa: PLR0913 - what a form depends on
     text: str, question: str, limits: Limits, count: Count, rules: Rules, *, pasted: bool
 ) -> Form:
     """What a text becomes. A function of its arguments alone, as long as `count` is one."""
-    found: list[int] = []
+    found: dict[str, int] = {}
 
     def once(counted: str) -> int:
-        if counted is not text:
-            return count(counted)
-        if not found:
-            found.append(count(text))
-        return found[0]
+        if counted not in found:
+            found[counted] = count(counted)
+        return found[counted]
 
     def make() -> Short | None:
         return selected(text, question, limits, once, pasted=pasted)
@@ -82,11 +79,6 @@ def _answers(question: str, read: Question, count: Count) -> Sequence[Callable[[
         found = names(question)
         return "yes" if found is not None and found.search(passage) else ""
 
-    def sizes(listed: str) -> str:
-        lengths, _, texts = listed.partition("\n")
-        ends = list(accumulate(map(int, lengths.split(" ")), initial=0))
-        return " ".join([str(count(texts[start:end])) for start, end in pairwise(ends)])
-
     return (
         lambda whole: "yes" if looks_like_code_or_diff(whole) else "",
         lambda passage: "yes" if troubled(passage) else "",
@@ -94,5 +86,5 @@ def _answers(question: str, read: Question, count: Count) -> Sequence[Callable[[
         is_named,
         lambda texts: plain(texts.split(BORDER)),
         lambda words: "".join(signs.get(stem(word), OTHER) for word in words.split(" ")),
-        sizes,
+        lambda short: str(count(short)),
     )

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from policies.compress.select_choice import Limits, chosen
 from policies.compress.select_passages import delimited, paragraphs
 from policies.compress.select_rank import lexical
+from policies.compress.select_text import selected
 
 
 def count(text):
@@ -77,6 +78,21 @@ def test_what_is_too_long_by_far_is_not_counted():
     assert "gold is old" in found.text
     assert long not in found.text
     assert not any(each.startswith(long) for each in counted)
+
+
+@pytest.mark.parametrize("tokens", [200, 260, 320])
+def test_what_has_more_tokens_than_its_length_says_goes(tokens):
+    def dense(text):
+        return len(text) + 9 * text.count("#")
+
+    listed = ["start", "gold and gold mine", *(f"gold {n} ## of tin" for n in range(8)), "soup"]
+    text = "\n\n".join([*listed, "words " * 60, "the end"]) + "\n"
+    found = chosen(text, paragraphs(text), "gold mine", Limits(None, tokens), (lexical, dense))
+    assert dense(found.text) <= tokens
+    assert "gold and gold mine" in found.text
+    assert found.text.count("##") > 0
+    made = selected(text, "gold mine", Limits(None, tokens), dense, pasted=False)
+    assert made == found
 
 
 def test_few_passages_all_stay():
