@@ -29,6 +29,7 @@ from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
+_LATE = 16_384  # forms that came too late, of which it is known that they are to be stored
 _SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 _READING = 0.008  # seconds that reading may take when there is no time left to make forms
@@ -84,6 +85,7 @@ class FirstSight:
         self._workshop = Workshop(threads)
         self._prepared: set[str] = set()
         self._counted: set[str] = set()
+        self._unstored: set[tuple[str, bytes]] = set()  # forms that came too late for their turn
 
     def prepared(self, model: str) -> bool:
         """Whether tokens of this model are counted, or have been."""
@@ -170,12 +172,14 @@ class FirstSight:
     async def _remembered(
         self, call: Call, view: View, texts: Iterable[bytes]
     ) -> tuple[dict[bytes, Form], dict[bytes, Form]]:
-        """What is known of each text, and what of it the store will not keep for long."""
+        """What is known of each text, and what of it the store has not or not for long."""
         old: dict[bytes, Form] = {}
 
         async def looked_up(key: bytes) -> Form:
             here = self._forms.get((call.tenant, key)) or UNKNOWN
             if here.known:
+                if (call.tenant, key) in self._unstored:
+                    old[key] = here
                 return here
             entry = await view.store.get(key)
             if entry is None:
@@ -204,6 +208,9 @@ class FirstSight:
         def afterwards(forms: Mapping[bytes, Form]) -> None:
             for key, one in forms.items() if not view.trial else ():
                 self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
+                if len(self._unstored) >= _LATE:
+                    self._unstored.clear()
+                self._unstored.add((tenant, key))
 
         if not view.trial:
             _note(self._prepared, call.model)
@@ -234,6 +241,7 @@ class FirstSight:
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
             await store.put(key, stored(latest), self._ttl, call.model)
+            self._unstored.discard((call.tenant, key))
 
     def close(self) -> None:
         """End the threads."""

@@ -429,6 +429,16 @@ async def test_another_conversation_gets_the_form_that_came_too_late(lossless):
             assert isinstance(await sent(worker, shelf, chat(result(table("a")))), Skip)
 
 
+async def test_a_form_that_came_too_late_is_stored_when_it_is_used(lossless, monkeypatch):
+    monkeypatch.setattr(freeze_sight, "_READING", 60.0)
+    policy, shelf = lossless(budget=0.02), Shelf()
+    await late(policy, shelf, result(table("a")))
+    other = call({"messages": [{"role": "user", "content": "another"}, result(table("a"))]})
+    first = await sent(policy, shelf, other)
+    again = await sent(lossless(budget=1e-9), shelf, other)
+    assert first.body.raw == again.body.raw != other.body.raw
+
+
 async def test_what_two_workers_learn_at_the_same_time_is_both_stored(lossless):
     shelf = Shelf()
     quick, hurried, slow = lossless(), lossless(budget=0.02), Slow()
