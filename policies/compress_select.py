@@ -13,7 +13,7 @@ from policies.base.policy import policy
 from policies.base.ports import Count
 from policies.compress import select_semantic as semantic
 from policies.compress.freeze import FreezeSettings, Frozen
-from policies.compress.freeze_form import AS_IT_CAME, Form, Rules, Short, shortened
+from policies.compress.freeze_form import AS_IT_CAME, Form, Rules, Short, each_once, shortened
 from policies.compress.freeze_places import Spot, signs, spots
 from policies.compress.select_choice import Limits, Rank, chosen
 from policies.compress.select_passages import passages
@@ -101,12 +101,13 @@ class _Recipe:
         text, (question,), rules = spot.text, spot.about, self.rules
         if len(text) > LARGEST:
             return AS_IT_CAME
-        if self._rank is None:
+        rank = self._rank
+        if rank is None:
             return form(text, question, self._limits, count, rules, pasted=spot.pasted)
-        by = self._rank, count
+        once = each_once(count)
 
         def make() -> Short | None:
             split = passages(text, pasted=spot.pasted)
-            return split and chosen(text, split, question, self._limits, by)
+            return split and chosen(text, split, question, self._limits, (rank, once))
 
-        return shortened(text, count, rules, make)
+        return shortened(text, once, rules, make)

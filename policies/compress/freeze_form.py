@@ -81,6 +81,18 @@ def joined(one: Form, other: Form) -> Form:
     return msgspec.structs.replace(known, late=late)
 
 
+def each_once(count: Count) -> Count:
+    """Counts no text twice; for the work on one text."""
+    counts: dict[str, int] = {}
+
+    def once(text: str) -> int:
+        if text not in counts:
+            counts[text] = count(text)
+        return counts[text]
+
+    return once
+
+
 def shortened(text: str, count: Count, rules: Rules, make: Callable[[], Short | None]) -> Form:
     """What `make` makes of a text, if the rules are met; the text stays where that fails."""
     try:

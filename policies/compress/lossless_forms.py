@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.base.ports import Count
 from policies.compress import json_compact
-from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.freeze_form import Form, Rules, Short, each_once, shortened
 from policies.compress.json_exact import minified
 from policies.compress.log_stamps import take
 from policies.compress.text_choice import checked
@@ -22,12 +22,7 @@ def form(text: str, count: Count, rules: Rules, *, pasted: bool) -> Form:
     `pasted`: by a user, where only what is JSON or a log throughout may change. Has been
     read back and compared; where anything fails, the text stays.
     """
-    counts: dict[str, int] = {}
-
-    def once(whole: str) -> int:
-        if whole not in counts:
-            counts[whole] = count(whole)
-        return counts[whole]
+    once = each_once(count)
 
     def make() -> Short | None:
         short = _shorter(text, once, pasted=pasted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from policies.base.ports import Count
 from policies.compress import native
-from policies.compress.freeze_form import Form, Rules, Short, shortened
+from policies.compress.freeze_form import Form, Rules, Short, each_once, shortened
 from policies.compress.select_choice import NONE, Limits, chosen
 from policies.compress.select_passages import passages
 from policies.compress.select_pins import factual, named, names, troubled
@@ -21,12 +21,7 @@ def form(  # noqa: PLR0913 - what a form depends on
     text: str, question: str, limits: Limits, count: Count, rules: Rules, *, pasted: bool
 ) -> Form:
     """What a text becomes. A function of its arguments alone, as long as `count` is one."""
-    found: dict[str, int] = {}
-
-    def once(counted: str) -> int:
-        if counted not in found:
-            found[counted] = count(counted)
-        return found[counted]
+    once = each_once(count)
 
     def make() -> Short | None:
         return selected(text, question, limits, once, pasted=pasted)
