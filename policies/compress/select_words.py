@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -107,17 +107,21 @@ def stem(word: str) -> str:
 
 
 class Question:
-    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems.
-
-    `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
-    `superbowl` as `Super Bowl`.
-    """
+    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems."""
 
     def __init__(self, text: str, most: int = 64) -> None:
         self.said = [word for word in plain([text]).split() if word not in STOP][:most]
         self.terms = [stem(word) for word in self.said]
-        self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
-        self.long = {stem(word) for word in self.said if len(word) >= _LONG}
+
+    @cached_property
+    def signs(self) -> dict[str, str]:
+        """A character for each of the terms."""
+        return {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
+
+    @cached_property
+    def long(self) -> set[str]:
+        """The terms that may also stand in pieces, such as `superbowl` as `Super Bowl`."""
+        return {stem(word) for word in self.said if len(word) >= _LONG}
 
     def read(self, texts: str) -> list[str]:
         """Of each of these `plain` texts a sign for each word that is no stop-word.
