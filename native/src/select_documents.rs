@@ -123,7 +123,7 @@ fn labelled(text: &str, from: usize) -> Option<usize> {
             return Some(at);
         }
         let start = text[..at + 1].strip_suffix(LABEL)?.len();
-        (start >= from && begins(start)).then_some(start)
+        begins(start).then_some(start)
     })
 }
 

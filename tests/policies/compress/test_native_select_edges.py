@@ -1,0 +1,77 @@
+"""Both sides of the thresholds of `compress.select`, natively as in Python."""
+
+import pytest
+
+from policies.compress import native, select_text
+from policies.compress.select_choice import NONE, Limits, chosen
+from policies.compress.select_passages import passages
+from policies.compress.select_rank import lexical
+from tests.policies.compress.test_native_select import numbered, page, same
+from tests.policies.compress.test_native_select_split import tagged
+
+pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
+OTHERS = "alpha beta gamma delta epsilon zeta theta iota kappa lambda sigma tau upsilon phi".split()
+
+
+def left_out(text, question, limits=NONE, count=len):
+    """How many passages both leave out; 0 where all stay."""
+    split = passages(text, pasted=False)
+    theirs = chosen(text, split, question, limits, (lexical, count))
+    assert select_text.selected(text, question, limits, count, pasted=False) == theirs
+    return theirs.left_out if theirs else 0
+
+
+def other(size):
+    return " ".join((OTHERS * 4)[:size])
+
+
+@pytest.mark.parametrize(("size", "gone"), [(39, 11), (40, 12)])
+def test_a_quarter_of_the_best_score_is_near(size, gone):
+    """With 39 other words the second scores 1.03366, the first 4.13464."""
+    rest = [*[other(15)] * 10, other(14)]
+    assert left_out(tagged(["gold " * 4, f"gold {other(size)}", *rest]), "gold") == gone
+
+
+def test_where_all_fit_by_their_lengths_all_stay():
+    assert left_out(("\n" * 12).join(["gold", "so", "tin", "gold"]), "gold", Limits(0.9, None)) == 0
+
+
+@pytest.mark.parametrize(("size", "gone"), [(934, 1), (935, 2)])
+def test_a_passage_may_take_all_the_room_that_is_left(size, gone):
+    """Of 97 % of 1,000 characters 26 are the note's, and 9 those of what stays anyway."""
+    text = "\n\n".join(["gold", "x" * size, "x" * 960, "gold"])
+    assert left_out(text, "gold", Limits(None, 1_000)) == gone
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        "panic\u212aed at", "exit ex\u0131t 1", "exit ex\u0130t 1", "status \u017ftatus 404",
+        "exit ex it 1",
+    ],
+)  # fmt: skip
+def test_letters_that_are_the_same_in_another_case(passage):
+    text = page(f"so {passage} it", "Soup of leeks is made.")
+    made = same(text, "gold", tokens=1, alone=False)
+    assert made.left_out == 1 + passage.isascii()
+
+
+@pytest.mark.parametrize(("name", "stays"), [("ORD_\u212a7", True), ("ORD_77", False)])
+def test_names_that_are_the_same_in_another_case(name, stays):
+    text = page(f"so {name} it", "Gold of ORD_K7, gold.")
+    made = same(text, "gold ORD_K7", tokens=1, alone=False)
+    assert (name in made.text) is stays
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        numbered(["gold\nDocument [x] a", "b", "c"], "[{}] ", "\n\n"),
+        numbered(["gold\nDocument [2] a", "b", "c"], "[{}] ", "\n\n"),
+        f"{tagged(['a', 'gold', 'b'])}\n<document>c",
+        f"{tagged(['a', 'gold', 'b'])}\n<document c",
+    ],
+)
+def test_documents_that_look_like_others(text):
+    for share in (None, 0.3):
+        same(text, "gold", share, pasted=True)
