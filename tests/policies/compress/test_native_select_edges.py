@@ -10,7 +10,7 @@ from tests.policies.compress.test_native_select import numbered, page, same
 from tests.policies.compress.test_native_select_split import tagged
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
-OTHERS = "alpha beta gamma delta epsilon zeta theta iota kappa lambda sigma tau upsilon phi".split()
+OTHERS = [sign * 3 for sign in "bcdfghjklmnpqr"]
 
 
 def left_out(text, question, limits=NONE, count=len):
@@ -75,3 +75,15 @@ def test_names_that_are_the_same_in_another_case(name, stays):
 def test_documents_that_look_like_others(text):
     for share in (None, 0.3):
         same(text, "gold", share, pasted=True)
+
+
+@pytest.mark.parametrize("word", ["goldsmithabc", "goldsmit", "goldsmith", "goldsmithxy"])
+def test_words_that_begin_alike(word):
+    text = page(f"{word} {other(5)}", f"goldsmithxyz {other(5)}")
+    assert same(text, "goldsmithxyz", tokens=1).left_out == 2
+
+
+@pytest.mark.parametrize(("last", "pieces"), [(400, 7), (399, 6)])
+def test_the_last_part_of_a_long_paragraph_is_half_as_long_as_others_at_least(last, pieces):
+    text = page(f"{('a' * 399 + chr(10)) * 4}{'a' * (last - 1)}", "Soup of leeks is made.")
+    assert same(text, "gold", tokens=1).text.endswith(f" of {pieces} passages left out]")
