@@ -87,3 +87,19 @@ def test_words_that_begin_alike(word):
 def test_the_last_part_of_a_long_paragraph_is_half_as_long_as_others_at_least(last, pieces):
     text = page(f"{('a' * 399 + chr(10)) * 4}{'a' * (last - 1)}", "Soup of leeks is made.")
     assert same(text, "gold", tokens=1).text.endswith(f" of {pieces} passages left out]")
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "best"),
+    [
+        ("ababa", ["xabababax soup", "xababax ababax"], 1),  # they do not overlap
+        ("ababa", ["xabababababax soup", "xababax ababax"], 0),
+        ("superbowl", [f"{other(9)} super bowl", "super bowl"], 1),  # each begins anew
+        ("superbowl", ["super bowl", f"{other(9)} super bowl"], 0),
+        ("boats boat", [other(2), "steamboat"], 1),  # one form of it is long
+    ],
+)
+def test_how_often_words_stand_in_pieces(question, texts, best):
+    made = same(tagged([*texts, other(2)]), question, tokens=1)
+    assert texts[best] in made.text
+    assert made.left_out == 2
