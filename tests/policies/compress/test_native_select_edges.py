@@ -103,3 +103,18 @@ def test_how_often_words_stand_in_pieces(question, texts, best):
     made = same(tagged([*texts, other(2)]), question, tokens=1)
     assert texts[best] in made.text
     assert made.left_out == 2
+
+
+@pytest.mark.parametrize(
+    "title", ["gold", "gold soup", "gold tin", "gold gold tin", "tin", "soup x"]
+)
+def test_how_much_a_title_counts(title):
+    """Beside documents that are ever longer, up to where another is the best."""
+    found = set()
+    for size in range(0, 54, 2):
+        texts = [f'<document title="{title}">{other(6)}', *(
+            f"<document>{said} {other(size)}" for said in ("gold", "soup gold", "gold soup " * 2)
+        )]  # fmt: skip
+        text = "</document>".join([*texts, f"<document>{other(5)}</document>"])
+        found |= {same(text, "gold soup", tokens=tokens) for tokens in (1, 20, 30)}
+    assert len(found) > 1
