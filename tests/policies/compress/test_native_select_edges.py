@@ -16,7 +16,7 @@ OTHERS = [sign * 3 for sign in "bcdfghjklmnpqr"]
 def left_out(text, question, limits=NONE, count=len):
     """How many passages both leave out; 0 where all stay."""
     split = passages(text, pasted=False)
-    theirs = chosen(text, split, question, limits, (lexical, count))
+    theirs = split and chosen(text, split, question, limits, (lexical, count))
     assert select_text.selected(text, question, limits, count, pasted=False) == theirs
     return theirs.left_out if theirs else 0
 
@@ -118,3 +118,22 @@ def test_how_much_a_title_counts(title):
         text = "</document>".join([*texts, f"<document>{other(5)}</document>"])
         found |= {same(text, "gold soup", tokens=tokens) for tokens in (1, 20, 30)}
     assert len(found) > 1
+
+
+def test_passages_of_stop_words_alone():
+    text = "who are you\n\nit is an other\n\nso it is\n\nit is"
+    assert same(text, "another", tokens=1).left_out == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "gone"), [("", "]", 0), (" \n", "]", 0), ("\u2003", "]", 2), ("", "", 2)]
+)
+def test_arrays_are_left_alone(start, end, gone):
+    text = f'{start}[\n\n"gold",\n\n"soup of leeks",\n\n"tin cans",\n\n"gold"\n\n{end}'
+    assert left_out(text, "gold") == gone
+
+
+@pytest.mark.parametrize(("line", "gone"), [("def f(x):", 0), ("tin of x", 4)])
+def test_code_in_colours_is_left_alone(line, gone):
+    text = page(*[f"\x1b[32m{line}\x1b[0m"] * 4)
+    assert left_out(text, "gold", Limits(None, 1)) == gone
