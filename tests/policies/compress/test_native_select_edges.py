@@ -137,3 +137,17 @@ def test_arrays_are_left_alone(start, end, gone):
 def test_code_in_colours_is_left_alone(line, gone):
     text = page(*[f"\x1b[32m{line}\x1b[0m"] * 4)
     assert left_out(text, "gold", Limits(None, 1)) == gone
+
+
+@pytest.mark.parametrize(("size", "best"), [(120, 0), (121, 1)])
+def test_a_first_line_may_be_a_title(size, best):
+    texts = [f"\n{'gold soup '.ljust(size, 'x')}\n{other(9)}", f"gold soup gold {other(9)}"]
+    made = same(tagged([*texts, other(9)]), "gold soup", tokens=1)
+    assert made.left_out == 2
+    assert texts[best] in made.text
+
+
+@pytest.mark.parametrize("name", ["Error", "Exception", "Failure", "Fault", "Warning"])
+def test_names_of_errors_without_a_colon(name):
+    text = page(f"so an io{name} it is", "Soup of leeks is made.")
+    assert same(text, "gold", tokens=1).left_out == (1 if name in ("Error", "Exception") else 2)
