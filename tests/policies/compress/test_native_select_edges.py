@@ -151,3 +151,11 @@ def test_a_first_line_may_be_a_title(size, best):
 def test_names_of_errors_without_a_colon(name):
     text = page(f"so an io{name} it is", "Soup of leeks is made.")
     assert same(text, "gold", tokens=1).left_out == (1 if name in ("Error", "Exception") else 2)
+
+
+@pytest.mark.parametrize("sign", [":", "=", ": ", "= ", " :", " =", ":-", "=-"])
+def test_codes_of_programs(sign):
+    for digit in "0123456789":
+        text = page(f"so rc{sign}{digit}", "Soup of leeks is made.")
+        assert same(text, "gold", tokens=1).left_out == 1
+    assert same(page(f"so rc{sign}x", "Soup of leeks is made."), "gold", tokens=1).left_out == 2
