@@ -159,3 +159,17 @@ def test_codes_of_programs(sign):
         text = page(f"so rc{sign}{digit}", "Soup of leeks is made.")
         assert same(text, "gold", tokens=1).left_out == 1
     assert same(page(f"so rc{sign}x", "Soup of leeks is made."), "gold", tokens=1).left_out == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "stays"), [("ERRORS:", True), ("Warnings :", True), ("ERRORS", False)]
+)
+def test_many_errors(word, stays):
+    text = page(f"so {word} it", "Soup of leeks is made.")
+    assert same(text, "gold", tokens=1).left_out == 2 - stays
+
+
+def test_camel_case_wherever_it_stands():
+    for size in range(1, 130):
+        texts = [f"{'a' * size}Gold", f"gold {other(12)}", other(1)]
+        assert texts[0] in same(tagged(texts), "gold", tokens=1).text
