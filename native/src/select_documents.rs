@@ -89,16 +89,18 @@ fn numbered(text: &str) -> Result<Vec<Document>, Unfit> {
     while let Some(start) = labelled(text, at) {
         let long = text[start..].starts_with(LABEL);
         let first = start + if long { LABEL.len() } else { 1 };
-        let label = number(&text[first..])?;
-        let opens = first + label.map_or(0, |(_, size)| size);
+        at = first;
+        let (number, size) = match number(&text[first..])? {
+            Some(label) => label,
+            None => continue,
+        };
+        let opens = first + size;
         at = body(text, opens, long);
-        match label {
-            Some((number, _)) if at > opens && number != found.len() + 1 => return Ok(Vec::new()),
-            Some(_) if at > opens => {}
-            _ => {
-                at = opens;
-                continue;
-            }
+        if at == opens {
+            continue;
+        }
+        if number != found.len() + 1 {
+            return Ok(Vec::new());
         }
         let end = text[..at].trim_end_matches(is_white).len();
         found.push(Document {
@@ -119,7 +121,7 @@ fn labelled(text: &str, from: usize) -> Option<usize> {
             return Some(at);
         }
         let start = text[..at + 1].strip_suffix(LABEL)?.len();
-        (start >= from && begins(start)).then_some(start)
+        begins(start).then_some(start)
     })
 }
 

@@ -33,6 +33,7 @@ _KINDS = (
 _HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
 _LONG = 5  # letters of a word that may stand in pieces
+_LONGEST = 64  # letters of a word whose stem is remembered
 
 # Words that say how something is asked, not what: they are rare in some texts and mean nothing.
 _ASKING = """
@@ -95,15 +96,21 @@ def _pairs(match: re.Match[str]) -> str:
     return " ".join(["", *(run[at : at + 2] for at in range(max(1, len(run) - 1))), ""])
 
 
-@lru_cache(65_536)
 def stem(word: str) -> str:
     """Of an English word what its forms have in common (Snowball)."""
     if len(word) < _LEAD or not word.isascii():
         return word
+    return _kept(word) if len(word) <= _LONGEST else _stem(word)
+
+
+def _stem(word: str) -> str:
     found: str = _stemmer.stemWord(word)
     if found == word and len(word) == _LEAD + 1 and word.endswith("s"):  # such as `cfcs`
         return word if word.endswith("ss") else word[:-1]
     return found
+
+
+_kept = lru_cache(65_536)(_stem)
 
 
 class Question:
