@@ -3,7 +3,7 @@
 use crate::border::{asked, run, Asker, Made, Text, Unfit};
 use crate::select_facts::factual;
 use crate::select_names::Names;
-use crate::select_question::{Question, FACTUAL, NAMED, SIZE, TROUBLED};
+use crate::select_question::{Question, FACTUAL, NAMED, SIZE, SIZES, TROUBLED};
 use crate::select_rank::scores;
 use crate::select_signs::has_other_cases;
 use crate::select_split::{split, Piece, Split};
@@ -11,6 +11,7 @@ use crate::select_trouble::troubled;
 
 const FEWEST: usize = 3; // passages that are chosen among
 const FULL: f64 = 0.97; // of the room, by the lengths of passages; then it is counted
+const SPARE: f64 = 0.2; // of it, from which on passages are looked for by their tokens
 const NEAR: u64 = 4; // of the best score the part from which on a passage is near the question
 
 /// See `select_text.selected`; `head` says what is asked.
@@ -101,7 +102,7 @@ impl<'a> Choice<'a> {
         let short = if counted {
             String::new()
         } else {
-            written(text, &split, &kept, gone)
+            written(text, &split, &kept)
         };
         Ok(Some(format!("{}\0{}", gone, short)))
     }
@@ -134,7 +135,7 @@ impl<'a> Choice<'a> {
 
     /// Keep the best passages that there is room for, the very best in any case.
     ///
-    /// By their lengths; then what is left is counted, and the last go where it is too much.
+    /// By their lengths; where that leaves too much, or much room for another, by their tokens.
     /// Whether what stays is what has been counted last.
     fn limit(
         &self,
@@ -144,65 +145,95 @@ impl<'a> Choice<'a> {
         split: &Split,
     ) -> Result<bool, Unfit> {
         let pieces = &split.pieces;
+        let pinned = kept.to_vec();
         let plain = text.is_ascii();
-        let length = |text: &str| {
-            let signs = if plain {
-                text.len()
-            } else {
-                text.chars().count()
-            };
-            signs as f64
-        };
+        let length = |part: &str| length(part, plain);
         let rate = self.before / length(text);
         let within = rate * length(&text[pieces[0].start..pieces[pieces.len() - 1].end]);
         let shared = self.share.map_or(within, |share| share * within);
         let room = self.tokens.map_or(shared, |tokens| tokens.min(shared));
+        let most = self.before - within + room;
+        let told = note(pieces.len(), split);
         let long = |piece: &Piece| rate * length(&text[piece.start..piece.end]);
         let likely: Vec<f64> = pieces.iter().map(long).collect();
-        let left = FULL * room - rate * length(&note(pieces.len(), split));
-        let mut added = fill(kept, scores, &likely, left);
+        fill(kept, scores, &likely, FULL * room - rate * length(&told));
+        let gone = (likely.iter().zip(&*kept)).filter(|(_, kept)| !**kept);
+        let least = gone.fold(f64::INFINITY, |least, (size, _)| least.min(*size));
+        if least == f64::INFINITY {
+            return Ok(false);
+        }
+        let free = most - self.size(&written(text, split, kept))?;
+        if 0.0 <= free && free < least.max(SPARE * room) {
+            return Ok(true);
+        }
+        kept.copy_from_slice(&pinned);
+        let sizes = self.sizes(text, pieces)?;
+        let mut added = fill(kept, scores, &sizes, room - self.size(&told)?);
         loop {
-            let gone = kept.iter().filter(|kept| !**kept).count();
-            if added.is_empty() || gone == 0 {
+            if added.is_empty() || kept.iter().all(|kept| *kept) {
                 return Ok(false);
             }
-            let short = written(text, split, kept, gone);
-            let size: f64 = asked(self.ask, SIZE, &short)?.parse().map_err(|_| Unfit)?;
-            let mut over = size - (self.before - within + room);
+            let mut over = self.size(&written(text, split, kept))? - most;
             if over <= 0.0 {
                 return Ok(true);
             }
-            while over > 0.0 {
-                match added.pop() {
-                    Some(place) => {
-                        kept[place] = false;
-                        over -= likely[place];
-                    }
-                    None => break,
+            while let Some(place) = added.pop() {
+                kept[place] = false;
+                over -= sizes[place];
+                if over <= 0.0 {
+                    break;
                 }
             }
         }
     }
+
+    /// The tokens of a text.
+    fn size(&self, text: &str) -> Result<f64, Unfit> {
+        asked(self.ask, SIZE, text)?.parse().map_err(|_| Unfit)
+    }
+
+    /// The tokens of passages.
+    fn sizes(&self, text: &str, pieces: &[Piece]) -> Result<Vec<f64>, Unfit> {
+        let texts: Vec<&str> = pieces
+            .iter()
+            .map(|piece| &text[piece.start..piece.end])
+            .collect();
+        let told = asked(self.ask, SIZES, &texts.join("\0"))?;
+        let sizes: Result<Vec<f64>, _> = told.split(' ').map(str::parse).collect();
+        let sizes = sizes.map_err(|_| Unfit)?;
+        Some(sizes)
+            .filter(|sizes| sizes.len() == pieces.len())
+            .ok_or(Unfit)
+    }
 }
 
-/// Those that are kept from now on, but for the very best; `likely`: the tokens of each.
-fn fill(kept: &mut [bool], scores: &[u64], likely: &[f64], mut left: f64) -> Vec<usize> {
-    for (size, _) in likely.iter().zip(&*kept).filter(|(_, kept)| **kept) {
+/// Those that are kept from now on, but for the very best.
+fn fill(kept: &mut [bool], scores: &[u64], sizes: &[f64], mut left: f64) -> Vec<usize> {
+    for (size, _) in sizes.iter().zip(&*kept).filter(|(_, kept)| **kept) {
         left -= size;
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by_key(|place| std::cmp::Reverse(scores[*place]));
     let mut added = Vec::new();
     for (number, place) in order.into_iter().enumerate() {
-        if !kept[place] && (number == 0 || likely[place] <= left) {
+        if !kept[place] && (number == 0 || sizes[place] <= left) {
             kept[place] = true;
-            left -= likely[place];
+            left -= sizes[place];
             if number > 0 {
                 added.push(place);
             }
         }
     }
     added
+}
+
+/// Characters; `plain`: of ASCII.
+fn length(text: &str, plain: bool) -> f64 {
+    if plain {
+        text.len() as f64
+    } else {
+        text.chars().count() as f64
+    }
 }
 
 /// What stands at the end.
@@ -214,8 +245,9 @@ fn note(gone: usize, split: &Split) -> String {
 /// What stands between passages stays before the one behind it; the note stands at the end.
 ///
 /// Where passages of a running text are missing, three dots say so.
-fn written(text: &str, split: &Split, kept: &[bool], gone: usize) -> String {
+fn written(text: &str, split: &Split, kept: &[bool]) -> String {
     let pieces = &split.pieces;
+    let gone = kept.iter().filter(|kept| !**kept).count();
     let mut out = String::with_capacity(text.len() + 64);
     out.push_str(&text[..pieces[0].start]);
     let mut last = None;

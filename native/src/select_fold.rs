@@ -25,27 +25,43 @@ const MORE: (&str, &str) = (
 );
 const OTHER: u8 = b'?'; // of these: more than a letter, or none of ASCII
 const BLANK: char = ' '; // parts words
+const NEAR: usize = 64; // bytes between two words that go to Python together
 const BLANKS: [char; 2] = [BLANK, '\n']; // in each text: what is beside them is nothing to it
 const SILENT: char = '\''; // is left out
 
 /// Put letters and digits of a text, and other signs where words are parted, behind those of
 /// others. What stands between blanks and has letters that are left to Python is not put there:
-/// `left` has it, and the place where it belongs.
+/// `left` has it, with what little stands between two such, and the place where it belongs.
 pub fn fold<'a>(text: &'a str, out: &mut Vec<u8>, left: &mut Vec<(usize, &'a str)>) {
-    let mut rest = text;
+    let (mut begun, mut ended) = (0, None); // the last that is left to Python
+    let mut at = 0;
     loop {
-        let size = known(rest, out);
-        if size == rest.len() {
+        at += known(&text[at..], out);
+        if at == text.len() {
             return;
         }
-        let start = rest[..size].rfind(BLANKS).map_or(0, |at| at + 1);
-        let mut begun = Vec::new();
-        known(&rest[start..size], &mut begun);
-        out.truncate(out.len() - begun.len());
-        let end = rest[size..].find(BLANKS).map_or(rest.len(), |at| size + at);
-        left.push((out.len(), &rest[start..end]));
-        rest = &rest[end..];
+        let from = ended.unwrap_or(0);
+        let start = from + text[from..at].rfind(BLANKS).map_or(0, |blank| blank + 1);
+        at += text[at..].find(BLANKS).unwrap_or(text.len() - at);
+        if ended.map_or(false, |ended| start - ended <= NEAR) {
+            if let Some((place, part)) = left.last_mut() {
+                out.truncate(*place);
+                *part = &text[begun..at];
+            }
+        } else {
+            out.truncate(out.len() - folded_size(&text[start..at]));
+            left.push((out.len(), &text[start..at]));
+            begun = start;
+        }
+        ended = Some(at);
     }
+}
+
+/// How much of it has been put behind others.
+fn folded_size(text: &str) -> usize {
+    let mut begun = Vec::new();
+    known(text, &mut begun);
+    begun.len()
 }
 
 /// Fold a text up to the first letter that is left to Python: its place.

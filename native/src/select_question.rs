@@ -9,7 +9,8 @@ use crate::select_stop::is_stop;
 use crate::select_words::{first, Words, BEHIND};
 
 // What is asked of Python: whether a text is code, holds trouble, facts, names of the question;
-// the words of texts with NULs between; the stems of words; the tokens of a text.
+// the words of texts with NULs between; the stems of words; the tokens of a text; those
+// of texts with NULs between.
 pub const CODE: u32 = 0;
 pub const TROUBLED: u32 = 1;
 pub const FACTUAL: u32 = 2;
@@ -17,6 +18,7 @@ pub const NAMED: u32 = 3;
 pub const WORDS: u32 = 4;
 pub const STEMS: u32 = 5;
 pub const SIZE: u32 = 6;
+pub const SIZES: u32 = 7;
 
 pub const OTHER: u8 = b' '; // stands for a word that is no term
 pub const FIRST: u8 = b'0'; // of what stands for terms

@@ -14,6 +14,7 @@ from policies.compress.select_rank import Passage
 _FEWEST = 3  # passages that are chosen among
 _NEAR = 0.25  # of the best score, from which on a passage has to do with the question
 _FULL = 0.97  # of the room, by the lengths of passages; then it is counted
+_SPARE = 0.2  # of it, from which on passages that have room there are looked for by their tokens
 
 Rank = Callable[[str, Sequence[Passage]], Sequence[float]]
 
@@ -53,7 +54,7 @@ def chosen(
         near = (place for place, score in enumerate(scores) if score >= _NEAR * best)
         kept |= {*near, *(place for place, one in enumerate(texts) if factual(one))}
     else:
-        _limit((text, split), kept, scores, limits, count)
+        kept = _limited((text, split), kept, scores, limits, count)
     if len(kept) == len(pieces):
         return None
     return Short(_written(text, split, kept), len(pieces) - len(kept))
@@ -76,16 +77,16 @@ def _room(limits: Limits, size: float) -> float:
     return shared if limits.tokens is None else min(shared, limits.tokens)
 
 
-def _limit(
+def _limited(
     whole: tuple[str, Split],
-    kept: set[int],
+    pinned: set[int],
     scores: Sequence[float],
     limits: Limits,
     count: Count,
-) -> None:
-    """Keep the best passages that there is room for, the very best in any case.
+) -> set[int]:
+    """The best passages that there is room for, the very best in any case.
 
-    By their lengths; then what is left is counted, and the last go where it is too much.
+    By their lengths; where that leaves too much, or much room for another, by their tokens.
     """
     text, split = whole
     pieces = split.pieces
@@ -93,34 +94,43 @@ def _limit(
     rate = before / len(text)
     within = rate * (pieces[-1].end - pieces[0].start)
     room = _room(limits, within)
+    most = before - within + room
+    told = note(len(pieces), len(pieces), split.noun)
     likely = [rate * (each.end - each.start) for each in pieces]
-    left = _FULL * room - rate * len(note(len(pieces), len(pieces), split.noun))
-    added = _fill(kept, scores, likely, left)
+    kept, _ = _filled(pinned, scores, likely, _FULL * room - rate * len(told))
+    gone = [size for place, size in enumerate(likely) if place not in kept]
+    enough = max(min(gone, default=0), _SPARE * room)
+    if not gone or 0 <= most - count(_written(text, split, kept)) < enough:
+        return kept
+    sizes = [count(text[each.start : each.end]) for each in pieces]
+    kept, added = _filled(pinned, scores, sizes, room - count(told))
     while added and len(kept) < len(pieces):
-        over = count(_written(text, split, kept)) - (before - within + room)
+        over = count(_written(text, split, kept)) - most
         if over <= 0:
             break
         while added and over > 0:
             place = added.pop()
             kept.remove(place)
-            over -= likely[place]
+            over -= sizes[place]
+    return kept
 
 
-def _fill(
-    kept: set[int], scores: Sequence[float], likely: Sequence[float], left: float
-) -> list[int]:
-    """Those that are kept from now on, but for the very best; `likely`: the tokens of each."""
+def _filled(
+    pinned: set[int], scores: Sequence[float], sizes: Sequence[float], left: float
+) -> tuple[set[int], list[int]]:
+    """What is kept, and in which order it has come to what is pinned, but for the very best."""
+    kept = set(pinned)
     for place in sorted(kept):
-        left -= likely[place]
+        left -= sizes[place]
     best = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
     added: list[int] = []
     for place in best:
-        if place not in kept and (place == best[0] or likely[place] <= left):
+        if place not in kept and (place == best[0] or sizes[place] <= left):
             kept.add(place)
-            left -= likely[place]
+            left -= sizes[place]
             if place != best[0]:
                 added.append(place)
-    return added
+    return kept, added
 
 
 def note(gone: int, pieces: int, noun: str) -> str:

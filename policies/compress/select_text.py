@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from policies.base.ports import Count
 from policies.compress import native
@@ -41,14 +43,14 @@ def selected(
         tokens = None if limits == NONE else count(text)
         asked = _asked(question, read, (*limits, tokens), pasted=pasted)
         counted = [""]
-        made = native.select(asked, text, _answers(question, count, counted))
+        made = native.select(asked, text, _answers(text, question, count, counted))
     except native.Unfit:
         split = passages(text, pasted=pasted)
         return split and chosen(text, split, question, limits, (lexical, count))
     if made is None:
         return None
     gone, _, short = made.partition("\0")
-    return Short(short or counted[-1], int(gone))
+    return Short(short or counted[0], int(gone))
 
 
 def _asked(question: str, read: Question, limits: Iterable[object], *, pasted: bool) -> str:
@@ -63,15 +65,22 @@ def _asked(question: str, read: Question, limits: Iterable[object], *, pasted: b
     return "\n".join(lines)
 
 
-def _answers(question: str, count: Count, counted: list[str]) -> Sequence[Callable[[str], str]]:
-    """What Rust asks for, in the order of its numbers. "" is no. `counted` gets what is counted."""
+def _answers(
+    text: str, question: str, count: Count, counted: list[str]
+) -> Sequence[Callable[[str], str]]:
+    """What Rust asks for, in the order of its numbers. "" is no. `counted`: the last that was."""
+
+    @cache
+    def wanted() -> re.Pattern[str] | None:
+        found = names(question)
+        return found if found is not None and found.search(text) else None
 
     def is_named(passage: str) -> str:
-        found = names(question)
+        found = wanted()
         return "yes" if found is not None and found.search(passage) else ""
 
     def size(short: str) -> str:
-        counted.append(short)
+        counted[0] = short
         return str(count(short))
 
     return (
@@ -82,4 +91,5 @@ def _answers(question: str, count: Count, counted: list[str]) -> Sequence[Callab
         lambda texts: plain(texts.split(BORDER)),
         lambda words: " ".join(map(stem, words.split(" "))),
         size,
+        lambda texts: " ".join(str(count(each)) for each in texts.split(BORDER)),
     )

@@ -36,11 +36,33 @@ def test_where_all_fit_by_their_lengths_all_stay():
     assert left_out(("\n" * 12).join(["gold", "so", "tin", "gold"]), "gold", Limits(0.9, None)) == 0
 
 
-@pytest.mark.parametrize(("size", "gone"), [(934, 1), (935, 2)])
+@pytest.mark.parametrize(("size", "gone"), [(138, 1), (139, 2)])
 def test_a_passage_may_take_all_the_room_that_is_left(size, gone):
-    """Of 97 % of 1,000 characters 26 are the note's, and 9 those of what stays anyway."""
-    text = "\n\n".join(["gold", "x" * size, "x" * 960, "gold"])
+    """Of 97 % of 1,000 characters 26 are the note's, and 805 those of what stays anyway."""
+    text = "\n\n".join(["gold" * 200, "x" * size, "x" * 150, "gold"])
     assert left_out(text, "gold", Limits(None, 1_000)) == gone
+
+
+@pytest.mark.parametrize(("size", "gone"), [(955, 1), (956, 2)])
+def test_where_much_is_left_passages_are_counted_themselves(size, gone):
+    """Of 1,000 characters 45 are of the note, the dots, and what stays anyway."""
+    text = "\n\n".join(["gold", "x" * size, "x" * 990, "gold"])
+    assert left_out(text, "gold", Limits(None, 1_000)) == gone
+
+
+@pytest.mark.parametrize(("size", "gone"), [(757, 1), (758, 2)])
+def test_a_fifth_of_the_room_is_much(size, gone):
+    """Without the second, which has no room by its length, 800 of 1,000 are taken, or 801."""
+    text = "\n\n".join([f"gold{'x' * size}", "x" * (938 - size), "x" * 300, "gold"])
+    assert left_out(text, "gold", Limits(None, 1_000)) == gone
+
+
+def test_lengths_mislead():
+    """A passage of many tokens goes, and those of few stay, where lengths say otherwise."""
+    text = "\n\n".join(["gold", "rare " * 40, *["x" * 50] * 20, "gold", "end"])
+    for share in range(1, 20):
+        left_out(text, "gold rare", Limits(share / 20, None), lambda text: len(text.split()))
+        left_out(text, "gold", Limits(share / 20, None), lambda text: len(text.split()))
 
 
 @pytest.mark.parametrize(

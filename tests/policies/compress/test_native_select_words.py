@@ -15,13 +15,14 @@ pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 
 
 def places(texts, question, room=1):
-    """Which documents both leave where there is room for so many."""
+    """Which documents both leave where there is room for so many characters."""
     text = "\n".join(f"Document [{n}] {text}" for n, text in enumerate(texts, 1))
     limits = Limits(None, room)
     split = passages(text, pasted=True)
     theirs = chosen(text, split, question, limits, (lexical, len))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select_text, "passages", None)  # nothing is left to Python as a whole
+        if "\0" not in text:  # of what has it passages are not counted natively
+            patch.setattr(select_text, "passages", None)
         ours = select_text.selected(text, question, limits, len, pasted=True)
     assert ours == theirs
     return [n for n, text in enumerate(texts) if ours is None or f"] {text}\n" in ours.text]
@@ -31,8 +32,8 @@ def places(texts, question, room=1):
 def test_stop_words_have_no_length(word):
     for said in (word, word.upper()):
         assert places([f"gold {said}", "gold", "soup"], "gold") == [0]
-    for other in (word + "x", word + word, "x" + word, word[:-1] + "q"):
-        if other not in STOP:
+    for other in (word + "x", word + word, "x" + word, word[:-1] + "q", word[:-1]):
+        if other and other not in STOP:
             assert places([f"gold {other}", "gold", "soup"], "gold") == [1]
 
 
