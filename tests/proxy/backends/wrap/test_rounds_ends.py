@@ -118,6 +118,15 @@ async def test_events_that_nobody_knows_do_not_end_a_stream():
     assert told("messages", heard, stream=True)[:2] == ("Let me see.So.", "end_turn")
 
 
+async def test_a_call_of_ours_that_only_the_end_of_a_response_tells_of():
+    first, *_, last = frames("responses", Turn("", OWN.calls))
+    tools, inner = wrapped(streamed([first, last]), streamed(frames("responses", Turn("So."), 2)))
+    heard = await read(await tools.send(asking("responses", stream=True)))
+    assert told("responses", heard, stream=True)[:2] == ("So.", "completed")
+    assert b"own" not in heard
+    assert len(inner.calls) == 2
+
+
 ERRORS = {
     "chat/completions": b'data: {"error":{"message":"overloaded"}}\n\ndata: [DONE]\n\n',
     "messages": b'event: error\ndata: {"type":"error","error":{"message":"overloaded"}}\n\n',
