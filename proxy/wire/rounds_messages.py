@@ -16,11 +16,7 @@ from proxy.wire.rounds import Answers, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _SILENCE = {"type": "none"}
-_KNOWN = (
-    "message_",
-    "content_block_",
-    "error",
-)  # how the names of events begin that tell something
+_KNOWN = ("message_", "content_block_", "error")  # kinds of events that tell something begin so
 
 
 class Messages:
@@ -76,10 +72,10 @@ class Messages:
 def _readable(events: list[Event]) -> list[Event]:
     """Less events of other kinds, and arguments that are no JSON: cut off, or never checked."""
     docs = [read(event.data) or {"type": "error"} for event in events]
-    written: dict[int, str] = {}
+    written: dict[int, list[str]] = {}
     for doc in docs:
-        written[place(doc.get("index"))] = written.get(place(doc.get("index")), "") + _piece(doc)
-    broken = {at for at, given in written.items() if read(given.encode()) is None}
+        written.setdefault(place(doc.get("index")), []).append(_piece(doc))
+    broken = {at for at, given in written.items() if read("".join(given).encode()) is None}
     return [
         event
         for event, doc in zip(events, docs, strict=True)
