@@ -23,7 +23,7 @@ from policies.compress.lingua_install import USUAL, fingerprint, folder
 from policies.compress.lingua_pipe import Shown, Start
 from policies.compress.prose_cut import cut, joined
 
-_VERSION = 2  # of what is cut and shown: what an older one has sent is sent no more
+_VERSION = 3  # of what is cut and shown: what an older one has sent is sent no more
 _LARGEST = 100_000  # characters
 _FEWEST = 40  # words that may go; for less the model is not asked
 _THREADS = 16  # texts that can wait for the model at a time

@@ -36,7 +36,7 @@ from policies.compress.stash_original import (
 )
 from policies.compress.text_protected import looks_like_code_or_diff
 
-_VERSION = 5  # of extracts and markers: what an older one has sent is sent no more
+_VERSION = 6  # of extracts and markers: what an older one has sent is sent no more
 _CHARACTERS = 4  # of a token, by estimate
 _LARGEST = 500_000  # characters of a text that is looked at for what it tells
 _INLINE = 512 * 1024  # bytes of a request that may be looked through on the event loop

@@ -45,6 +45,7 @@ mod select_fold;
 mod select_frames;
 mod select_names;
 mod select_paragraphs;
+mod select_phrases;
 mod select_pieces;
 mod select_question;
 mod select_rank;

@@ -2,7 +2,7 @@
 //! `policies/compress/select_pins.py`.
 
 use crate::border::Unfit;
-use crate::select_signs::{ends, is_other};
+use crate::select_signs::{ends, is_other, is_white};
 
 /// Whether any line begins so.
 pub fn has_frame(text: &str) -> Result<bool, Unfit> {
@@ -24,7 +24,10 @@ fn is_frame(line: &str) -> Result<bool, Unfit> {
         Some('E') if any(&["E: ", "E   "]) => Ok(true),
         Some('E' | 'F') => Ok(is_stamp(&line.as_bytes()[1..])),
         Some('K') => Ok(line == "Killed"),
-        Some('a') => line.strip_prefix("at ").map_or(Ok(false), is_call),
+        Some('A') => Ok(line == "Aborted"),
+        Some('a') => line.strip_prefix("at ").map_or(Ok(false), is_called),
+        Some('f') => line.strip_prefix("from ").map_or(Ok(false), is_ruby),
+        Some('/') => Ok(is_go(&line[1..])),
         Some('#') => Ok(is_numbered(&line.as_bytes()[1..])),
         Some('g') => Ok(line
             .strip_prefix("goroutine ")
@@ -44,6 +47,44 @@ fn is_stamp(rest: &[u8]) -> bool {
     rest.len() > 7 && digits(0, 4) && rest[4] == b' ' && digits(5, 7) && rest[7] == b':'
 }
 
+/// `(?:(?:async|new) )?` and a call.
+fn is_called(rest: &str) -> Result<bool, Unfit> {
+    let made = rest
+        .strip_prefix("async ")
+        .or_else(|| rest.strip_prefix("new "));
+    Ok(made.map_or(Ok(false), is_call)? || is_call(rest)?)
+}
+
+/// `[^\s:]+:[0-9]+:in\b`
+fn is_ruby(rest: &str) -> Result<bool, Unfit> {
+    let (file, line) = split(rest);
+    let name = line.and_then(|line| numbers(line)?.strip_prefix(":in"));
+    if file.is_empty() {
+        return Ok(false);
+    }
+    name.map_or(Ok(false), ends)
+}
+
+/// `[^\s:]*\.go:[0-9]+ \+0x`
+fn is_go(rest: &str) -> bool {
+    let (file, line) = split(rest);
+    let place = line.and_then(|line| numbers(line)?.strip_prefix(" +0x"));
+    file.ends_with(".go") && place.is_some()
+}
+
+/// The name of a file, and what stands behind its colon.
+fn split(rest: &str) -> (&str, Option<&str>) {
+    let end = rest.find(|sign| sign == ':' || is_white(sign));
+    let (file, rest) = rest.split_at(end.unwrap_or(rest.len()));
+    (file, rest.strip_prefix(':'))
+}
+
+/// Behind `[0-9]+`
+fn numbers(rest: &str) -> Option<&str> {
+    let end = rest.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    (end.len() < rest.len()).then_some(end)
+}
+
 /// `[\w$.<>/]+ ?[(:]`
 fn is_call(rest: &str) -> Result<bool, Unfit> {
     let mut size = 0;
@@ -57,7 +98,7 @@ fn is_call(rest: &str) -> Result<bool, Unfit> {
     Ok(size > 0 && end.strip_prefix(' ').unwrap_or(end).starts_with(['(', ':']))
 }
 
-/// `[0-9]+ +[0-9a-z_]`
+/// `[0-9]+ +[0-9a-z_/{]`
 fn is_numbered(rest: &[u8]) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let blanks = rest[digits..]
@@ -65,6 +106,6 @@ fn is_numbered(rest: &[u8]) -> bool {
         .take_while(|byte| **byte == b' ')
         .count();
     let next = rest.get(digits + blanks);
-    let names = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_');
+    let names = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'/' | b'{');
     digits > 0 && blanks > 0 && next.map_or(false, names)
 }

@@ -2,6 +2,7 @@
 
 use crate::border::Unfit;
 use crate::select_frames::has_frame;
+use crate::select_phrases::is_phrase;
 use crate::select_signs::{after, begins, ends, says, Starts};
 
 #[rustfmt::skip]
@@ -14,28 +15,11 @@ static STARTS: Starts = Starts::new(&[
     *b"bad ", *b"forb", *b"unau", *b"serv", *b"gate", *b"too ", *b"back", *b"oomk", *b"unde",
     *b"curl", *b"*** ", *b"rc =", *b"rc :",
     *b"rc= ", *b"rc=-", *b"rc=0", *b"rc=1", *b"rc=2", *b"rc=3", *b"rc=4", *b"rc=5", *b"rc=6",
-    *b"rc=7", *b"rc=8", *b"rc=9",
+    *b"rc=7", *b"rc=8", *b"rc=9", *b": er", *b"pbac", *b"lbac", *b"cann", *b"unab", *b"inva",
+    *b"oper", *b"brok", *b"addr", *b"no r", *b"unre", *b"dead",
     *b"rc: ", *b"rc:-", *b"rc:0", *b"rc:1", *b"rc:2", *b"rc:3", *b"rc:4", *b"rc:5", *b"rc:6",
     *b"rc:7", *b"rc:8", *b"rc:9",
 ], 4);
-const PHRASES: [&str; 16] = [
-    "permission denied",
-    "access denied",
-    "connection refused",
-    "connection reset",
-    "no such file",
-    "command not found",
-    "segmentation fault",
-    "core dumped",
-    "out of memory",
-    "timed out",
-    "syntax error",
-    "assertion failed",
-    "unhandled",
-    "stack trace",
-    "stacktrace",
-    "*** [",
-];
 const LOUD: [&str; 10] = [
     "ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC", "FAIL", "FAILED", "FAILURE", "ALERT", "EMERG",
 ];
@@ -76,8 +60,9 @@ fn is_trouble(text: &str, at: usize) -> Result<bool, Unfit> {
     let bytes = rest.as_bytes();
     let first = bytes[0] | 0x20;
     let any = |letters: &[u8]| letters.contains(&first);
-    let found = (any(b"acnopstu*") && PHRASES.iter().any(|phrase| says(bytes, phrase.as_bytes())))
+    let found = is_phrase(bytes)
         || (first == b'e' && is_quoted(before, rest))
+        || (first == b'f' && is_counted(before, rest)?)
         || (any(b"bfginstu") && is_reason(before, rest)?)
         || (any(b"efw") && is_named(before, rest)?);
     let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -112,6 +97,15 @@ fn is_quoted(before: &str, rest: &str) -> bool {
     let end = end.map(|end| end.strip_prefix('s').unwrap_or(end));
     end.and_then(|end| end.strip_prefix(quote))
         .map_or(false, is_colon)
+}
+
+/// `[0-9] failed\b`
+fn is_counted(before: &str, rest: &str) -> Result<bool, Unfit> {
+    let number = before.strip_suffix(' ').unwrap_or("");
+    if !number.ends_with(|sign: char| sign.is_ascii_digit()) {
+        return Ok(false);
+    }
+    after(rest, "failed").map_or(Ok(false), ends)
 }
 
 /// `\b[45][0-9]{2} (?:Not Found|…)` before and behind the blank.

@@ -11,53 +11,79 @@ enum Kind {
     Failure, // unless the value that follows says that there is none
     Result,
     Exit,
+    Code, // of a return
     File,
+    Go,
+    Ruby,
 }
-use Kind::{Exit, Failure, File, Result};
+use Kind::{Code, Exit, Failure, File, Go, Result, Ruby};
 
 /// What all but a frame begins with; those with the same first letters side by side.
-const SIGNS: [(&str, Kind); 41] = [
+const SIGNS: [(&str, Kind); 64] = [
+    ("--- fail", Failure),
+    (".go:", Go),
+    (":in ", Ruby),
     ("aborted", Failure),
     ("aborting", Failure),
+    ("already in use", Failure),
+    ("bad gateway", Failure),
+    ("broken pipe", Failure),
     ("cannot", Failure),
     ("core dumped", Failure),
     ("could not", Failure),
+    ("crashloop", Failure),
     ("critical", Failure),
+    ("deadline exceeded", Failure),
     ("denied", Failure),
+    ("does not exist", Failure),
     ("error", Failure),
     ("err!", Failure),
     ("exception", Failure),
     ("exit", Exit),
     ("failed", Failure),
     ("failure", Failure),
+    ("fail\t", Failure),
     ("fatal", Failure),
     ("file \"", File),
     ("forbidden", Failure),
+    ("goroutine ", Failure),
+    ("invalid argument", Failure),
     ("killed", Failure),
     ("no such file", Failure),
+    ("no route", Failure),
+    ("no space left", Failure),
     ("non-zero", Result),
     ("nonzero", Result),
     ("not found", Failure),
     ("not ok", Failure),
+    ("not permitted", Failure),
     ("out of memory", Failure),
     ("panic", Failure),
+    ("rc ", Code),
+    ("rc:", Code),
+    ("rc=", Code),
     ("refused", Failure),
     ("return code", Result),
     ("return_code", Result),
     ("returncode", Result),
     ("segfault", Failure),
     ("segmentation fault", Failure),
+    ("service unavailable", Failure),
     ("status code", Result),
     ("status_code", Result),
+    ("stack smashing", Failure),
+    ("terminate called", Failure),
     ("time out", Failure),
     ("timed out", Failure),
     ("timedout", Failure),
     ("timeout", Failure),
+    ("too many open", Failure),
     ("traceback", Failure),
     ("unable to", Failure),
     ("undefined reference", Failure),
     ("undefined symbol", Failure),
     ("unhandled", Failure),
+    ("unreachable", Failure),
 ];
 const NONE: [&str; 7] = ["null", "none", "false", "\"\"", "''", "[]", "{}"];
 const BITS: u32 = 5; // of a letter, the same in both cases
@@ -119,6 +145,10 @@ fn tells_at(part: &str, at: usize, first: usize) -> bool {
             Failure => !is_none(rest),
             Result => true,
             Exit => is_status(rest),
+            Code => !part[..at].ends_with(is_word) && is_code(&part[at + 2..]),
+            Go => behind(past(rest, 9, is_digit), " +0x")
+                .map_or(false, |_| rest.starts_with(is_digit)),
+            Ruby => part[..at].ends_with(is_digit) && rest.starts_with(['`', '\'']),
             File => !part[..at].ends_with(is_word) && is_line(rest),
         })
     })
@@ -146,11 +176,25 @@ fn is_status(text: &str) -> bool {
     past_any(past(text, 3, is_space), &["-"]).starts_with(is_digit)
 }
 
-/// `^[ \t]{1,40}at \S`
+/// ` ?[:=] ?-?\d`
+fn is_code(text: &str) -> bool {
+    let sign = past_any(text, &[" "]).strip_prefix([':', '=']);
+    sign.map_or(false, |rest| {
+        past_any(past_any(rest, &[" "]), &["-"]).starts_with(is_digit)
+    })
+}
+
+/// `^[ \t]{1,40}at \S` or `^[ \t]{0,40}#\d{1,9} +[/{]`
 fn is_frame(part: &str) -> bool {
     let rest = part.trim_start_matches([' ', '\t']);
     let called = behind(rest, "at ").unwrap_or("");
-    (1..=40).contains(&(part.len() - rest.len())) && called.starts_with(|sign| !is_space(sign))
+    let number = rest.strip_prefix('#').unwrap_or("");
+    let behind = past(number, 9, is_digit);
+    let place = behind.trim_start_matches(' ');
+    let numbered = number.len() > behind.len() && behind.len() > place.len();
+    let blanks = part.len() - rest.len();
+    (blanks <= 40 && numbered && place.starts_with(['/', '{']))
+        || ((1..=40).contains(&blanks) && called.starts_with(|sign| !is_space(sign)))
 }
 
 /// `[^"\n]{1,200}", line \d`

@@ -17,7 +17,7 @@ from policies.compress.freeze_places import Message, listing, replaced, with_ext
 from policies.compress.stash_extract import extract
 from policies.compress.stash_original import SPACE, name_of, way, way_back
 
-VERSION = 4
+VERSION = 5
 _STUB = "[the result of this earlier call is left out; call the tool again if it is needed]"
 _STASHED = "[the result of this earlier call is left out. {}.]"  # how to read the original
 _SHORT = 0.7  # of the characters of a text: a longer stub is not worth what it hides

@@ -12,7 +12,10 @@ from typing import Any
 from policies.compress.lingua_model import family
 
 _PACKAGES = ("llmlingua", "torch", "transformers")
-_WEIGHTS = ("*.safetensors", "*.bin")
+_PARTS = {
+    "weights": ("*.safetensors", "*.bin"),
+    "tokenizer": ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model"),
+}
 _SAMPLE, _SAMPLES = 1 << 16, 64  # bytes of a file, and how many such parts of a large one
 _is_id = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
 USUAL = "microsoft/llmlingua-2-bert-base-multilingual-cased-meetingbank"
@@ -32,8 +35,9 @@ def folder(model: str) -> Path:
     if not found.is_dir():
         found = _cached(model)
     config = _config(found, model)
-    if not any(any(found.glob(pattern)) for pattern in _WEIGHTS):
-        raise RuntimeError(f"{found} has no weights of a model; run: {_download(model)}")
+    for part, patterns in _PARTS.items():
+        if not any(any(found.glob(pattern)) for pattern in patterns):
+            raise RuntimeError(f"{found} has no {part} of a model; run: {_download(model)}")
     family(str(config.get("model_type")))
     return found
 

@@ -6,10 +6,10 @@ from policies.base.ports import Count
 from policies.compress import json_compact
 from policies.compress.freeze_form import Form, Rules, Short, each_once, shortened
 from policies.compress.json_exact import minified
-from policies.compress.log_stamps import take
+from policies.compress.log_stamps import MARK, take
 from policies.compress.text_choice import checked
 
-VERSION = 6  # of what a text may become: what an older one has sent is sent no more
+VERSION = 7  # of what a text may become: what an older one has sent is sent no more
 LARGEST = 500_000  # characters; of longer texts only JSON is looked at
 _NOTED = 350_000  # characters of JSON for the compact notation; up to eight times that: white space
 _FEWEST = 8  # lines of a log that somebody pasted
@@ -44,8 +44,15 @@ def _shorter(text: str, count: Count, *, pasted: bool) -> str | None:
 
 
 def _is_log(text: str) -> bool:
-    """Whether nearly every line has a time, the first one included."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    if len(lines) < _FEWEST or not take(lines[0])[1]:
+    """Whether nearly every line has a time, above all the first and the last.
+
+    There people write what they want to know. If most lines begin with their time, so do those.
+    """
+    lines = [line for line in take(text)[0].split("\n") if line.strip()]
+    if len(lines) < _FEWEST:
         return False
-    return len(take(text)[1]) >= _STAMPED * len(lines)
+    bare = sum(line.startswith(MARK) for line in lines)
+    ends = [line.partition(MARK) for line in (lines[0], lines[-1])]
+    if any(not mark or (before and bare > len(lines) / 2) for before, mark, _ in ends):
+        return False
+    return sum(MARK in line for line in lines) >= _STAMPED * len(lines)

@@ -24,6 +24,7 @@ _sentence_end = re.compile(r"[^\W_][.!?](?=\s|$)").search
 _odd_start = re.compile(
     r" {4}|\s*\t"  # indented
     r"|\s*(?:[|+#>$%<{}\[\]\"]|[-=*_]{3})"  # tables, headings, quotes, prompts, markup, JSON, rules
+    r"|\s*(?:[-*•‣◦]|[0-9]{1,3}[.)]) "  # items of lists
     r"|[\W_]*[0-9]{1,4}[-/:.][0-9]"  # dates and times
     r"|\s*(?:\w{3} +[0-9]{1,2} [0-9:]{5})"  # syslog
 ).match

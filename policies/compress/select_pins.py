@@ -10,9 +10,10 @@ import re
 from policies.compress.text_prefilter import prefilter
 
 _FRAMES = r"""[\ \t>]*(?:
-        Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
+        Traceback\ \(most|File\ "|Caused\ by:|at\ (?:(?:async|new)\ )?[\w$.<>/]+\ ?[(:]
+      | \#[0-9]+\ +[0-9a-z_/{] | from\ [^\s:]+:[0-9]+:in\b | /[^\s:]*\.go:[0-9]+\ \+0x
       | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
-      | Failed\b | Killed$
+      | Failed\b | Killed$ | Aborted$
     )"""
 _FRAME = re.compile(rf"(?mx)\n{_FRAMES}")  # of a text with a line feed in front
 # Trouble in whatever case it stands.
@@ -20,6 +21,11 @@ _PHRASES = (
     *("permission denied", "access denied", "connection refused", "connection reset"),
     *("no such file", "command not found", "segmentation fault", "core dumped", "out of memory"),
     *("timed out", "syntax error", "assertion failed", "unhandled", "stack trace", "stacktrace"),
+    *(": error ", "access is denied", "stack smashing", "assertion `", "pbackoff", "lbackoff"),
+    *("cannot open shared", "cannot allocate memory", "not resolve host", "unable to connect"),
+    *("invalid argument", "operation not permitted", "no space left", "broken pipe"),
+    *("address already in use", "too many open files", "no route to host", "unreachable"),
+    "deadline exceeded",
 )
 # Trouble of a certain form, and the words, one of which is in it, in lower case.
 _FORMS = {
@@ -32,6 +38,7 @@ _FORMS = {
       | [a-z](?:Error|Exception)\b | ["']errors?["']\ ?:
       | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
     """,
+    ("failed",): r"[0-9]\ failed\b",
     ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
     ("code",): r"""
         \b(?i:(?:return(?:ed)?|error|status|exit|with)[\ _]?code["']?\ ?[:=]?\ ?-?[0-9])

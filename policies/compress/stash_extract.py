@@ -19,7 +19,11 @@ _FAILURES = (
     *("refused", "forbidden", "timed out", "timedout", "time out", "timeout", "aborted"),
     *("aborting", "segfault", "segmentation fault", "critical", "not found", "cannot"),
     *("unable to", "could not", "unhandled", "killed", "out of memory", "core dumped", "err!"),
-    *("no such file", "not ok", "undefined reference", "undefined symbol"),
+    *("no such file", "not ok", "undefined reference", "undefined symbol", "--- fail", "fail\t"),
+    *("already in use", "bad gateway", "broken pipe", "crashloop", "deadline exceeded"),
+    *("does not exist", "goroutine ", "invalid argument", "no route", "no space left"),
+    *("not permitted", "service unavailable", "stack smashing", "terminate called"),
+    *("too many open", "unreachable"),
 )
 _RESULTS = (
     *("return code", "return_code", "returncode", "status code", "status_code"),
@@ -31,6 +35,7 @@ _TOLD = re.compile(
     r"(?!\w{0,12}[\"']?\s{0,3}[:=]\s{0,3}(?:null|none|false|0(?![\d.])|\"\"|''|\[\]|\{\}))"
     r"|exit(?:ed)?(?: with)?[ _]?(?:code|status|value)?[\"']?\s{0,3}[:=]?\s{0,3}-?\d"
     rf"|{'|'.join(_RESULTS)}"
+    r"|\brc ?[:=] ?-?\d|\.go:\d{1,9} \+0x|\d:in [`']|^[ \t]{0,40}#\d{1,9} +[/{]"
     r"|^[ \t]{1,40}at \S|\bFile \"[^\"\n]{1,200}\", line \d",
     re.IGNORECASE,
 )
@@ -38,7 +43,10 @@ _TOLD = re.compile(
 # which the engine makes no automaton; and what is left of letters that are others' other case.
 _may_tell = prefilter(
     "|".join(
-        (*_FAILURES, *_RESULTS, "exit", " at ", "\tat ", 'file "', "\u0131", "\u017f", "\u0307")
+        (
+            *(*_FAILURES, *_RESULTS, "exit", " at ", "\tat ", 'file "', ".go:", ":in ", "#"),
+            *("rc:", "rc=", "rc :", "rc =", "\u0131", "\u017f", "\u0307"),
+        )
     )
 )
 

@@ -66,6 +66,7 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
         family = step.use.split(".")[0]
         if step.use in seen:
             yield (*path, index), f"{step.use} stands in this pipeline already"
+        yield from _hurried((*path, index), step)
         if family == "cache" and edits:
             yield (*path, index), f"stands after {edits[0]}, so it works on the edited request"
         if step.use in _READING and "compress.lossless" in edits:
@@ -78,6 +79,13 @@ def _steps(config: Config, pipeline: Pipeline, policies: Policies) -> Doubt:
             edits.append(step.use)
         seen.add(step.use)
         yield from _denied((*path, index), step, pipeline, config, policies)
+
+
+def _hurried(path: Path, step: Step) -> Doubt:
+    budget, deadline = getattr(step.settings, "budget", 0.0), step.deadline
+    if budget >= deadline:
+        late = f"its deadline of {deadline:g} s, at which a request goes as it came"
+        yield path, f"its budget of {budget:g} s is not below {late}"
 
 
 def _denied(

@@ -86,7 +86,7 @@ class Guards:
         if verdict.drift and not anew:
             return DRIFT
         if verdict.word == "unread":
-            return "the prompt's shape is not known"
+            return "has a prompt of unknown shape"
         if edited.body is not original.body and self._shrinks(original, edited):
             # A conversation that has been sent edited goes on so: it keeps what it began with,
             # and reaches the minimum some turns later.

@@ -52,7 +52,8 @@ def _add(choice: Members, piece: Members) -> None:
         if name == "tool_calls" and value is not None:
             message[name] = {} if known is None else known
             for part in objects(value):
-                calls = message[name].setdefault(number(part.get("index")), [{}])
+                at = part.get("index")  # some upstreams give none; those calls are all alike
+                calls = message[name].setdefault(-1 if at is None else number(at), [{}])
                 if begins_another(part, calls[-1]):
                     calls.append({})
                 _call(calls[-1], part)

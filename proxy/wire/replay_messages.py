@@ -74,6 +74,8 @@ def _grow(block: Members, delta: Members) -> None:
         block["signature"] = text(delta.get("signature"))
     elif kind == "citations_delta":
         block["citations"] = [*objects(block.get("citations")), mapping(delta.get("citation"))]
+    elif kind == "compaction_delta":
+        block |= {name: delta[name] for name in delta if name != "type"}
     else:
         raise CannotRender(f"a delta of type {kind}")
 

@@ -16,6 +16,7 @@ from proxy.wire.rounds import Answers, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
 
 _SILENCE = {"type": "none"}
+_KNOWN = ("message_", "content_block_", "error")  # kinds of events that tell something begin so
 
 
 class Messages:
@@ -26,7 +27,7 @@ class Messages:
 
     def plain(self, events: list[Event]) -> Members:
         """As `Form`."""
-        return replay_messages.plain(events)
+        return replay_messages.plain(_readable(events))
 
     def calls(self, doc: Members, name: str) -> Calls:
         """As `Form`."""
@@ -66,6 +67,28 @@ class Messages:
     def relay(self, name: str, *, usage: bool) -> MessagesRelay:  # noqa: ARG002 - it is always told
         """As `Form`."""
         return MessagesRelay(name)
+
+
+def _readable(events: list[Event]) -> list[Event]:
+    """Less events of other kinds, and arguments that are no JSON: cut off, or never checked."""
+    docs = [read(event.data) or {"type": "error"} for event in events]
+    written: dict[int, list[str]] = {}
+    for doc in docs:
+        written.setdefault(place(doc.get("index")), []).append(_piece(doc))
+    broken = {at for at, given in written.items() if read("".join(given).encode()) is None}
+    return [
+        event
+        for event, doc in zip(events, docs, strict=True)
+        if str(doc.get("type")).startswith(_KNOWN)
+        and not (_piece(doc) and place(doc.get("index")) in broken)
+    ]
+
+
+def _piece(doc: Members) -> str:
+    """What an event says of a call's arguments."""
+    delta = doc.get("delta")
+    said = delta.get("partial_json") if isinstance(delta, dict) else None
+    return said if isinstance(said, str) else ""
 
 
 def _is_own(block: Members, name: str) -> bool:

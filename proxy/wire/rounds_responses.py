@@ -11,7 +11,7 @@ from typing import Any
 
 from policies.base.local_tool import Said
 from proxy.wire import replay_responses
-from proxy.wire.document import read
+from proxy.wire.document import dicts, read
 from proxy.wire.replay_merge import dump, objects
 from proxy.wire.rounds import LIMIT, Apart, Call, Calls, Members, place, total
 from proxy.wire.sse import Event, encode, events
@@ -80,6 +80,13 @@ _CLIENTS = frozenset(  # what asks the client for something
 )
 
 
+def _calls_own(ending: Members, name: str) -> bool:
+    """Some hosts send no items, but the whole response at its end."""
+    response = ending.get("response")
+    output = response.get("output") if isinstance(response, dict) else None
+    return any(_is_own(item, name) for item in dicts(output))
+
+
 def _is_own(item: Members, name: str) -> bool:
     return item.get("type") == "function_call" and item.get("name") == name
 
@@ -139,6 +146,7 @@ class ResponsesRelay:
         if kind in _ENDING:
             self._tail.append((frame, event, doc))
             self.over = True
+            self.own = self.own or _calls_own(doc, self._name)
         elif self.failed:
             return b""
         elif kind in _OPENING:

@@ -48,6 +48,7 @@ class Compress:
 
     class Settings(Strict):
         tools: tuple[str, ...] = ()
+        budget: Duration = 0.04
 
 
 class Select:

@@ -51,6 +51,7 @@ def test_with_both_it_is_good_and_no_process_is_left(check, tmp_path, monkeypatc
     model.mkdir()
     (model / "config.json").write_text('{"model_type": "bert"}')
     (model / "model.safetensors").write_bytes(b"weights")
+    (model / "tokenizer.json").write_text("{}")
     found = check(model)
     assert found.good
     assert found.warnings == []

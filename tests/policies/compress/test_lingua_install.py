@@ -17,6 +17,7 @@ def model(tmp_path):
     made.mkdir()
     (made / "config.json").write_text(json.dumps({"model_type": "bert"}))
     (made / "model.safetensors").write_bytes(bytes(range(256)) * 40_000)
+    (made / "tokenizer.json").write_text("{}")
     return made
 
 
@@ -47,9 +48,10 @@ def test_a_folder_without_a_model_names_the_command(installed, tmp_path):
         folder(str(tmp_path))
 
 
-def test_a_model_without_weights_names_the_command(installed, model):
-    (model / "model.safetensors").unlink()
-    with pytest.raises(RuntimeError, match=r"no weights .* run: hf download microsoft/"):
+@pytest.mark.parametrize("part", ["model.safetensors", "tokenizer.json"])
+def test_a_model_of_which_a_part_is_missing_names_the_command(installed, model, part):
+    (model / part).unlink()
+    with pytest.raises(RuntimeError, match=r"no (weights|token).* run: hf download microsoft/"):
         folder(str(model))
 
 

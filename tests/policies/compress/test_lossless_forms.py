@@ -75,6 +75,20 @@ def test_a_form_with_as_many_tokens_is_none():
     assert made(ROWS, Rules(1, 0.0), count=lambda text: 1) == AS_IT_CAME
 
 
+@pytest.mark.parametrize(
+    "text",
+    [LOG + "Why did it fail?", LOG + "\n\nWhy?\n", "Why? " + LOG, "Why did it fail?\n" + LOG],
+)
+def test_what_a_user_says_beside_a_log_is_no_part_of_it(text):
+    assert made(text, pasted=True) == AS_IT_CAME
+    assert made(text).text is not None
+
+
+def test_a_log_whose_times_do_not_begin_its_lines_is_one():
+    served = re.sub("(?m)^(?=2)", "host-7 nginx: ", LOG)
+    assert made(served, pasted=True) == made(served) != AS_IT_CAME
+
+
 def test_of_what_a_user_pasted_only_json_and_logs_change():
     assert made(ROWS, pasted=True) == made(ROWS)
     assert made(LOG, pasted=True) == made(LOG)

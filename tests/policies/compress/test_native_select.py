@@ -73,12 +73,21 @@ TROUBLE = """
     connection refused|connection reset|no such file|command not found|segmentation fault
     core dumped
     out of memory|timed out|syntax error|assertion failed|unhandled|stack trace|StackTrace
+    : error in|: Error |access is denied|Stack smashing|assertion `x|CrashLoopBackOff|pbackoff
+    ImagePullBackOff|cannot open shared|Cannot allocate memory|not resolve host|unable to connect
+    Invalid argument|operation not permitted|no space left|broken pipe|address already in use
+    too many open files|no route to host|unreachable|deadline exceeded|1 failed|0 failed,|1 Failed
+    1  failed|one failed
 """
 FRAMES = """
     Traceback (most|Traceback|File "|File|Caused by:|Caused by|at a.b(|at a/b :|at é$<>(|at  (|at (
     at a b|#0 a|#12  _|#1|# 1 a|#1 A|goroutine 1|goroutine a|E: |E   |E  |E1234 12:|F1234 12:
     G1234 12:
     E123 12:|✗|✘|\u00d7|✖|❌|✓|Failed|Failedx|Failed_|Killed|Killed.
+    Aborted|Aborted.|Aborted (|#1 /a|#1 {main}|#1 [a|at async a(|at new a.b:|at async(|at new (
+    at async  a(|at news a(|at new a b|from a:1:in|from /a/b.rb:12:in `x'|from :1:in|from a:in
+    from a:1:inx|from a:1: in|from a b:1:in|from é:1:in|/a.go:1 +0x|/.go:12 +0xf|a.go:1 +0x
+    /a.go: +0x|/a.go:1 0x|/a b.go:1 +0x|/a:b.go:1 +0x|/é.go:1 +0x1
 """
 FACTS = """
     1|https://|:/|www.|xwww.|a@b|@b|a@ |-@-|a/b|a/.|a/~|~/|/usr|(/usr|a /|x"/y|a\\b|\\b|C:\\|a:\\|_a

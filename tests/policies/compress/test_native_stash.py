@@ -30,6 +30,23 @@ TOLD = [
     *(f'File "{"é" * n}", line 1' for n in (0, 1, 200, 201)),
     *('xFile "a", line 1', '_File "a", line 1', '.file "a", LINE 1', 'File "a", line x'),
     *('File "a\nb", line 1', 'File "a", line ', "\u0130\u0131 EX\u0130T ex\u0131t\u017ftatus 1"),
+    *(
+        "rc=1",
+        "RC : -2",
+        "rc 1",
+        "src=1",
+        "xrc: 3",
+        "rc=x",
+        "rc:  1",
+        "rc  =1",
+        "\u00e9rc=1",
+    ),
+    *(f"/a.go:{'1' * n} +0x1" for n in (0, 1, 9, 10)),
+    *(f"/a.go:1{after}" for after in (" +0", "  +0x", "+0x", " +0X1", ": +0x")),
+    *("from /a.rb:1:in `b'", "1:in 'b'", "x:in `b'", "1:in b", "1:in  `", "1:IN `"),
+    *(f"{' ' * n}#1 /a" for n in (0, 1, 40, 41)),
+    *(f"#{'1' * n} {{main}}" for n in (0, 1, 9, 10)),
+    *("#1/a", "#1  /a", "#1 a", "#1\t/a", "x #1 /a"),
     *("m\u0131\u017f\u017f \u017fegfault", "er\u0131ror", "k\u0131lled", "fa\u0131led=fal\u017fe"),
 ]
 SAID = """

@@ -44,6 +44,12 @@ def test_wrapped_lines_are_one_paragraph():
     assert found(wrapped) == [wrapped]
 
 
+@pytest.mark.parametrize("mark", ["- ", "* ", "  • ", "7. ", "12) "])
+def test_items_of_a_list_are_none_however_long(mark):
+    assert found((mark + PROSE) * 3) == []
+    assert found(PROSE + "\n" + mark + PROSE) == [PROSE]
+
+
 def test_a_heading_is_none():
     assert found("# Minutes\n\nThe vote\n\n" + PROSE) == [PROSE]
 

@@ -21,7 +21,10 @@ SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace ST
     unhandled AssertionError ERR_X errno 3 rc:1 ENOENT ECONNRESET ETIMEDOUT EPERM EACCES error[ TS1
     "error" level=err level=alert *** [ OOMKilled not ok undefined reference symbol curl: ( rc=1
     with code status 503 404 Not Found 500 Internal Server 502 Bad Forbidden Unauthorized Gateway
-    Timeout Too Many non-zero Killed"""
+    Timeout Too Many non-zero Killed Aborted failed 7 is denied smashing assertion ` loopbackoff
+    ImagePullBackOff cannot open shared allocate memory resolve host unable to connect invalid
+    argument operation permitted no space left broken pipe address already in use open files route
+    to network unreachable deadline exceeded : error"""
 PARTS = SAID.split()
 PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
 
@@ -77,6 +80,33 @@ PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
         "Killed",
         "✗ adds",
         "Failed to start unit",
+        "Aborted",
+        "\t/srv/app/main.go:10 +0x1d",
+        "\tfrom /srv/app/x.rb:12:in `call'",
+        "#0 /var/www/x.php(12): call()",
+        "#2 {main}",
+        "    at async load (file:///app/x.mjs:3:7)",
+        "    at new Store (/app/x.js:3:7)",
+        "dpkg: error processing package x (--configure):",
+        "1 failed, 3 passed in 0.12s",
+        "Access is denied.",
+        "*** stack smashing detected ***: terminated",
+        "x.c:7: f: Assertion `p != NULL' failed.",
+        "pod is in CrashLoopBackOff",
+        "Back-off: ImagePullBackOff",
+        "libx.so.1: cannot open shared object file",
+        "mmap: Cannot allocate memory",
+        "could not resolve host x.example",
+        "unable to connect to 10.0.0.7",
+        "ioctl: Invalid argument",
+        "chown: Operation not permitted",
+        "write: No space left on device",
+        "write: broken pipe",
+        "bind: Address already in use",
+        "accept: Too many open files",
+        "connect: No route to host",
+        "connect: Network is unreachable",
+        "rpc: context deadline exceeded",
     ],
 )
 def test_errors_exit_codes_and_stack_frames_are_trouble(text):
@@ -91,6 +121,10 @@ def test_errors_exit_codes_and_stack_frames_are_trouble(text):
         "They met at (or near) the river.",
         "The exit was closed.",
         "It is an exception to the rule.",
+        "Of the twelve that tried, two failed.",
+        "Aborted attempts are not told of.",
+        "from here: 12 miles",
+        "#1 Best of the year",
     ],
 )
 def test_prose_about_failure_is_no_trouble(text):

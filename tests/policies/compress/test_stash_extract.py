@@ -86,6 +86,30 @@ def test_failures_and_statuses_are_always_there(text):
         assert (sign in told) == (sign in text) or "0123456789" in text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "goroutine 1 [running]:",
+        "\t/srv/app/main.go:10 +0x1d",
+        "from /srv/app/x.rb:12:in `call'",
+        "#0 /var/www/x.php(12): call()",
+        "#2 {main}",
+        "--- FAIL: TestAdd (0.00s)",
+        "FAIL\texample.com/add\t0.012s",
+        "rc=1",
+        "HTTP/1.1 503 Service Unavailable",
+        "ORA-00942: table or view does not exist",
+        "*** stack smashing detected ***: terminated",
+        "ioctl: Invalid argument",
+        "write: No space left on device",
+    ],
+)
+def test_a_line_of_failure_is_always_there(line):
+    about = "all goes well here\n" * 30
+    for made in (extract, stash_extract.made):
+        assert line in made(f"{about}{line}\n{about}", 0, names=False)[0]
+
+
 OTHERS = st.sampled_from([{}, str.maketrans("iIsk", "\u0131\u0130\u017f\u212a")])  # other cases
 BESIDE = st.sampled_from(["", "x", " ", "\n", "\u0301", "\u00bd", "\ud800"])
 

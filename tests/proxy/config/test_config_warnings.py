@@ -77,6 +77,20 @@ def test_the_same_policy_twice():
     ]
 
 
+@pytest.mark.parametrize(
+    ("times", "budget", "deadline"), [("budget: 1s", 1, 0.05), ("deadline: 10ms", 0.04, 0.01)]
+)
+def test_a_budget_that_the_deadline_cuts_off(times, budget, deadline):
+    assert warned(f"pipelines: {{default: [{{use: compress.lossless, {times}}}]}}") == [
+        (
+            f"f.yaml:2:23: pipelines.default[0]: its budget of {budget} s is not below its"
+            f" deadline of {deadline} s, at which a request goes as it came"
+        )
+    ]
+    both = "budget: 1s, deadline: 1100ms"
+    assert warned(f"pipelines: {{default: [{{use: compress.lossless, {both}}}]}}") == []
+
+
 def test_a_pipeline_that_no_route_uses():
     assert warned("pipelines: {spare: []}") == [
         (

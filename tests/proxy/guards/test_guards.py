@@ -16,7 +16,7 @@ from proxy.stores.memory import MemoryTier
 NOW = 1_700_000_000.0
 MARKS = Terms(rule="anthropic_marks", read=0.1, write=1.25, minimum=1024)
 DRIFT = "does not begin as the turn before it was sent"
-UNKNOWN = "the prompt's shape is not known"
+UNKNOWN = "has a prompt of unknown shape"
 SHRUNK = "would fall below what the provider caches"
 
 

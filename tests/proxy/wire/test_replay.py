@@ -124,6 +124,14 @@ class TestMessages:
         doc = {"type": "message", "content": [result], "usage": {"output_tokens": 1}}
         assert plain(MESSAGES, streamed(MESSAGES, doc)) == doc
 
+    def test_compactions_of_the_context_come_in_one_piece(self):
+        said = {"content": "So far: gold.", "encrypted_content": "xx"}
+        begun = {"type": "compaction", "content": None, "encrypted_content": None}
+        (block,) = plain(MESSAGES, self.stream((begun, {"type": "compaction_delta", **said})))[
+            "content"
+        ]
+        assert block == {"type": "compaction", **said}
+
     def test_usage_counted_by_us_fills_a_gap(self):
         recording = Recording(200, JSON, b'{"content":[]}', False, Usage(3, 0, 0, 4))
         _, stream = render(MESSAGES, recording, True, None)

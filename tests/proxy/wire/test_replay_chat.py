@@ -165,8 +165,12 @@ def test_audio_joins():
     assert doc["choices"][0]["message"]["audio"] == audio
 
 
-def test_calls_that_share_an_index_are_told_apart_by_their_ids():
+@pytest.mark.parametrize("at", [{"index": 0}, {"index": None}, {}])
+def test_calls_that_share_an_index_or_have_none_are_told_apart_by_their_ids(at):
     parts = [call(0, "f", id="a"), call(0, None, "[]"), call(0, "f", "{}", id="b")]
+    for part in parts:
+        del part["index"]
+        part.update(at)
     stream = body(*(piece({"tool_calls": [each]}) for each in [*parts, call(1, "g", id="c")]))
     made = plain(stream)["choices"][0]["message"]["tool_calls"]
     said = [(each["id"], each["function"]["name"], each["function"]["arguments"]) for each in made]
@@ -176,7 +180,7 @@ def test_calls_that_share_an_index_are_told_apart_by_their_ids():
 @pytest.mark.parametrize(
     "deltas",
     [
-        [{"tool_calls": [{"id": "a"}]}],
+        [{"tool_calls": [{"index": "0", "id": "a"}]}],
         [{"reasoning_details": [{"text": "a"}]}, {"reasoning_details": [{"text": "b"}]}],
         [{"content": "a"}, {"content": [{"type": "text"}]}],
         [{"audio": {"data": "QQ=="}}, {"audio": {"data": "QQ=="}}],

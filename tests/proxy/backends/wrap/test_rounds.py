@@ -268,16 +268,16 @@ NAMES = st.sampled_from(["o", "ow", "own", "owl", "own_er", "run"])
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from(["", "{}", '{"own":1}']), CUT), max_size=4),
     CUT,
-    st.booleans(),
+    st.sampled_from(["each", "zero", "none"]),
     st.sampled_from(["cut", "same", "new"]),
 )
-async def test_names_that_ours_begins_with_and_that_come_in_pieces(made, last, numbered, how):
-    """Some upstreams give all calls of a turn the index 0; some repeat the name, and the id or a
-    new one, with every piece.
+async def test_names_that_ours_begins_with_and_that_come_in_pieces(made, last, numbers, how):
+    """Some upstreams give all calls of a turn the index 0, or none; some repeat the name, and the
+    id or a new one, with every piece.
     """
     parts = []
     for number, (name, arguments, cuts) in enumerate(made):
-        index = number if numbered else 0
+        index = {"each": number, "zero": 0, "none": None}[numbers]
         ends = sorted({0, *(cut for cut in cuts if cut < len(name) and how == "cut"), len(name)})
         pieces = [name[begin:end] for begin, end in pairwise(ends)]
         opening = {"id": f"call_{number}", "type": "function"}

@@ -86,6 +86,47 @@ async def test_a_call_of_ours_that_is_cut_off_at_the_limit(kind, stream):
         assert len(inner.calls) == len(before) + 1
 
 
+def broken_off(turn):
+    """A stream in which the arguments of a call are no whole JSON, as Anthropic may send it."""
+    wire = frames("messages", turn)
+    return streamed([frame for frame in wire if b'"partial_json": "}"' not in frame])
+
+
+async def test_arguments_of_ours_that_are_cut_off_at_the_limit():
+    tools, inner = wrapped(broken_off(Turn("Hm.", [("own", {"x": 1})], limited=True)))
+    heard = await read(await tools.send(asking("messages", stream=True)))
+    text, end, *_ = told("messages", heard, stream=True)
+    assert (text, end, len(inner.calls)) == ("Hm.", "max_tokens", 1)
+    assert b"own" not in heard
+
+
+async def test_arguments_of_ours_that_are_no_json_are_none():
+    first, last = broken_off(Turn("Hm.", OWN.calls)), streamed(frames("messages", Turn("So.")))
+    tools, inner = wrapped(first, last)
+    heard = await read(await tools.send(asking("messages", stream=True)))
+    assert told("messages", heard, stream=True)[:2] == ("Hm.So.", "end_turn")
+    *_, said, answered = json.loads(inner.calls[1].body.raw)["messages"]
+    assert said["content"][1]["input"] == {}
+    assert answered["content"][0]["content"] == "given {}"
+
+
+async def test_events_that_nobody_knows_do_not_end_a_stream():
+    head, *rest = frames("messages", OWN)
+    odd = b'event: odd\ndata: {"type":"odd"}\n\n'
+    tools, _ = wrapped(streamed([head, odd, *rest]), streamed(frames("messages", Turn("So."))))
+    heard = await read(await tools.send(asking("messages", stream=True)))
+    assert told("messages", heard, stream=True)[:2] == ("Let me see.So.", "end_turn")
+
+
+async def test_a_call_of_ours_that_only_the_end_of_a_response_tells_of():
+    first, *_, last = frames("responses", Turn("", OWN.calls))
+    tools, inner = wrapped(streamed([first, last]), streamed(frames("responses", Turn("So."), 2)))
+    heard = await read(await tools.send(asking("responses", stream=True)))
+    assert told("responses", heard, stream=True)[:2] == ("So.", "completed")
+    assert b"own" not in heard
+    assert len(inner.calls) == 2
+
+
 ERRORS = {
     "chat/completions": b'data: {"error":{"message":"overloaded"}}\n\ndata: [DONE]\n\n',
     "messages": b'event: error\ndata: {"type":"error","error":{"message":"overloaded"}}\n\n',
