@@ -50,7 +50,7 @@ class Lossless(Frozen):
     ) -> tuple[list[tuple[Message, Sent]], object]:
         """The forms of texts, and in these what stands in an earlier message already."""
         found, learnt = await super().forms(call, view, there, until)
-        listed, messages, notes = there
+        listed, messages = there.listed, there.messages
         if len(messages) < 2 or not _numbered(call):
             return found, learnt and (learnt, None)
         both = {message.number: (message, sent) for message, sent in found}
@@ -58,7 +58,7 @@ class Lossless(Frozen):
         for message, sent in found:
             sending[message.number] = sent.raw or message.raw
         results = [Message(sending[number], start, number) for _, start, number in messages]
-        so = There(listed._replace(raws=sending), results, notes)
+        so = there._replace(listed=listed._replace(raws=sending), messages=results)
         again, more = await self._again.forms(call, view, so, until)
         for message, sent in again:
             number = message.number
@@ -95,7 +95,6 @@ def _after(first: Sent, second: Sent) -> Sent:
         results=max(first.results, second.results),
         before=first.before + second.before,
         after=first.after + second.after,
-        disputed=first.disputed or second.disputed,
     )
 
 

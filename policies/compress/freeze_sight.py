@@ -24,12 +24,11 @@ from policies.compress.freeze_form import (
 )
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot
-from policies.compress.freeze_sent import DISPUTED, Read, Sent, sent_as
+from policies.compress.freeze_sent import UNCHANGED, Read, Sent, sent_as
 from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
-_LATE = 16_384  # forms that came too late, of which it is known that they are to be stored
 _SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 _READING = 0.008  # seconds that reading may take when there is no time left to make forms
@@ -85,7 +84,6 @@ class FirstSight:
         self._workshop = Workshop(threads)
         self._prepared: set[str] = set()
         self._counted: set[str] = set()
-        self._unstored: set[tuple[str, bytes]] = set()  # forms that came too late for their turn
 
     def prepared(self, model: str) -> bool:
         """Whether tokens of this model are counted, or have been."""
@@ -147,7 +145,7 @@ class FirstSight:
                     self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
         sent = await _apart(size, partial(sent_as, found, known, here))
-        sent += [DISPUTED] * (len(messages) - len(found))
+        sent += [UNCHANGED] * (len(messages) - len(found))
         unread = messages[len(found) : few]
         return sent, Learnt(news, here, (listed, unread)) if news or unread else None
 
@@ -177,17 +175,14 @@ class FirstSight:
 
         async def looked_up(key: bytes) -> Form:
             here = self._forms.get((call.tenant, key)) or UNKNOWN
-            if here.known:
-                if (call.tenant, key) in self._unstored:
-                    old[key] = here
-                return here
             entry = await view.store.get(key)
-            if entry is None:
-                return here
-            found = joined(here, restored(entry.value))  # another worker may have made it
-            if 0 < entry.expires < view.now + self._ttl / 2:
+            elsewhere = restored(entry.value) if entry is not None else UNKNOWN
+            found = joined(here, elsewhere)  # another worker may have made it, or have been late
+            if entry is not None:
+                self._keep(call.tenant, key, found)
+            short = entry is not None and 0 < entry.expires < view.now + self._ttl / 2
+            if short or (here.known and not elsewhere.known):
                 old[key] = found
-            self._keep(call.tenant, key, found)
             return found
 
         keys = list(texts)
@@ -208,9 +203,6 @@ class FirstSight:
         def afterwards(forms: Mapping[bytes, Form]) -> None:
             for key, one in forms.items() if not view.trial else ():
                 self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
-                if len(self._unstored) >= _LATE:
-                    self._unstored.clear()
-                self._unstored.add((tenant, key))
 
         if not view.trial:
             _note(self._prepared, call.model)
@@ -241,7 +233,6 @@ class FirstSight:
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
             await store.put(key, stored(latest), self._ttl, call.model)
-            self._unstored.discard((call.tenant, key))
 
     def close(self) -> None:
         """End the threads."""

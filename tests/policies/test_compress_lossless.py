@@ -429,6 +429,34 @@ async def test_another_conversation_gets_the_form_that_came_too_late(lossless):
             assert isinstance(await sent(worker, shelf, chat(result(table("a")))), Skip)
 
 
+def spelt(one, **style):
+    return call(body=Body(json.dumps(one.body.json(), **style).encode()))
+
+
+async def test_what_is_late_stays_so_however_a_client_writes_its_messages(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    await late(policy, shelf, {"role": "user", "content": "\u00e9"}, result(table("a")))
+    policy.settings = Lossless.Settings(budget=30.0)
+    for worker in (policy, lossless()):
+        for style in ({"indent": 1}, {"sort_keys": True}, {"ensure_ascii": False}):
+            one = chat(result(table("a")))
+            assert isinstance(await sent(worker, shelf, spelt(one, **style)), Skip)
+
+
+async def test_what_another_worker_could_not_read_in_time_is_late_though_its_form_is_known(
+    lossless, monkeypatch
+):
+    shelf, here, hurried = Shelf(), lossless(), lossless(budget=1e-9)
+    other = call({"messages": [USER | {"content": "another"}, result(table("a"))]})
+    assert isinstance(await sent(here, shelf, other), Edit)
+    with monkeypatch.context() as patch:
+        patch.setattr(freeze_sight, "_READING", -1.0)
+        assert isinstance(await sent(hurried, shelf, chat(result(table("a")))), Skip)
+    for _ in range(2):
+        assert isinstance(await sent(here, shelf, chat(result(table("a")))), Skip)
+        assert isinstance(await sent(here, shelf, other), Edit)
+
+
 async def test_a_form_that_came_too_late_is_stored_when_it_is_used(lossless, monkeypatch):
     monkeypatch.setattr(freeze_sight, "_READING", 60.0)
     policy, shelf = lossless(budget=0.02), Shelf()
