@@ -9,7 +9,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import policy
 from policies.base.ports import Count, Store, View
-from policies.base.step import Edit, Skip, Step
+from policies.base.step import Skip, Step
 from policies.compress.backref_again import Again
 from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules
@@ -66,12 +66,16 @@ class Lossless(Frozen):
             both[number] = (whole, _after(both[number][1], sent) if number in both else sent)
         return list(both.values()), (learnt, more) if learnt or more else None
 
+    async def doubt(self, call: Call) -> None:
+        """Look at all of a conversation again."""
+        await super().doubt(call)
+        await self._again.doubt(call)
+
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Store what was learnt, for restarts and other workers."""
-        if isinstance(step, Edit | Skip) and isinstance(step.memo, tuple):
-            learnt, more = step.memo
-            await super().settle(call, Skip("", learnt), outcome, store)
-            await self._again.settle(call, Skip("", more), outcome, store)
+        learnt, more = step.memo if isinstance(step.memo, tuple) else (None, None)
+        await super().settle(call, Skip("", learnt), outcome, store)
+        await self._again.settle(call, Skip("", more), outcome, store)
 
     async def aclose(self) -> None:
         """End the threads."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from policies.base.call import Call
 from policies.base.plan import Plan, Row
+from policies.base.policy import Policy
 from policies.base.ports import Store
 from policies.base.step import Edit, Step
 from proxy.edits import after, earlier, rewritten
@@ -65,12 +66,31 @@ class Watch:
             self._failed(error)
             return watched, "could not be checked"
 
+    async def doubted(self, doubtful: Sequence[tuple[Policy, Row]]) -> bool:
+        """Whether any policies may decide otherwise on second thoughts, of which they are told."""
+        for policy, row in doubtful:
+            try:
+                await policy.doubt(row.call)
+            except Exception as error:  # noqa: BLE001 - the client's own request goes on
+                self._failed(error)
+        return bool(doubtful)
+
+    async def keeps_more(self, call: Call, watched: Call) -> bool:
+        """Whether more stays of what was sent for the turn before with the edits than without."""
+        store = self._bind(SPACE, call.tenant)
+        try:
+            return await self._guards.keeps_more(call, watched, store)
+        except Exception as error:  # noqa: BLE001 - the client's own request goes on
+            self._failed(error)
+            return False
+
     async def sent(self, plan: Plan, now: float) -> None:
         """The reply to a watched plan has begun; never raises."""
         if plan.watched is None:
             return
         store = self._bind(SPACE, plan.original.tenant)
         try:
-            await self._guards.sent(plan.original, plan.watched, store, now)
+            ways = plan.original, plan.watched
+            await self._guards.sent(*ways, store, now, broken=plan.drifted)
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._failed(error)

@@ -79,6 +79,7 @@ class Frozen(Base):
         self._mark = object()  # by which notes are found, which may outlive the policy
         self._signs = {each: recipe.signs(each) for each in Dialect}
         self._sent: Generations[_Key, Sent] = Generations(half)
+        self._doubts: Generations[_Key, int] = Generations(half // 8)  # by conversation
         self._sight = FirstSight(recipe, half, settings.ttl, threads)
 
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
@@ -96,6 +97,18 @@ class Frozen(Base):
             return call.body.field("tools") is not None
         except MalformedBody:
             return False
+
+    async def doubt(self, call: Call) -> None:
+        """Look at all of a conversation again: what was late elsewhere is in the store."""
+        here = await turn(call)
+        if here is not None:
+            *whose, doubts = self._scope(call, here.conversation())
+            self._doubts.put(tuple(whose), cast("int", doubts) + 1, 0)
+
+    def _scope(self, call: Call, talk: bytes) -> _Key:
+        """What the messages of a conversation are remembered under."""
+        whose = call.tenant, call.model, call.dialect, talk
+        return *whose, self._doubts.get(whose) or 0
 
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where texts of the prompt have shorter forms."""
@@ -145,7 +158,7 @@ class Frozen(Base):
                 if sent.raw is not None:
                     found.append((message, sent))
         if not view.trial:
-            there.notes[self._mark] = _Settled(_scope(call, there), there.messages, found)
+            there.notes[self._mark] = _Settled(self._scope(call, there.talk), there.messages, found)
         return found, learnt
 
     def _settled(self, there: There, scope: _Key) -> _Settled:
@@ -164,7 +177,7 @@ class Frozen(Base):
         By Python's hash, which is keyed by a secret of the process and 64 bits wide: that of
         the message, and of all before it where forms depend on them.
         """
-        scope = _scope(call, there)
+        scope = self._scope(call, there.talk)
         settled = self._settled(there, scope)
         listed, messages = there.listed, there.messages[len(settled.messages) :]
         contextual = self._recipe.contextual and messages
@@ -210,18 +223,25 @@ class Frozen(Base):
         effect = cast("Effect", self.effect)
         return Edit(body, effect, why, before, after, learnt)
 
-    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:  # noqa: ARG002 - the forms count, not the reply
-        """Store what was learnt, for restarts and other workers."""
-        if isinstance(step.memo, Learnt):
-            await self._sight.store(call, step.memo, store)
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Store what was learnt, for restarts and other workers.
+
+        Where a guard had the forms left off, all was sent as it came, and goes on being sent so:
+        then what comes later can be edited again.
+        """
+        learnt = step.memo if isinstance(step.memo, Learnt) else None
+        here = await turn(call) if outcome.refused else None
+        if here is not None:
+            messages = here.holding(self._signs[call.dialect])
+            forms = {} if learnt is None else learnt.forms
+            learnt = Learnt(forms, here.conversation(), (here.listed, messages))
+            await self.doubt(call)
+        if learnt is not None:
+            await self._sight.store(call, learnt, store)
 
     async def aclose(self) -> None:
         """End the threads."""
         self._sight.close()
-
-
-def _scope(call: Call, there: There) -> _Key:
-    return call.tenant, call.model, call.dialect, there.talk
 
 
 def _many(number: int, noun: str) -> str:

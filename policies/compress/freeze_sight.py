@@ -180,8 +180,8 @@ class FirstSight:
             found = joined(here, elsewhere)  # another worker may have made it, or have been late
             if entry is not None:
                 self._keep(call.tenant, key, found)
-            short = entry is not None and 0 < entry.expires < view.now + self._ttl / 2
-            if short or (here.known and not elsewhere.known):
+            goes = entry is not None and 0 < entry.expires < view.now + self._ttl / 2
+            if goes or found.known > elsewhere.known or not {*here.late} <= {*elsewhere.late}:
                 old[key] = found
             return found
 
@@ -217,6 +217,10 @@ class FirstSight:
                 self._keep(tenant, key, one)
             raise
 
+    def _missed(self, tenant: str, key: bytes, here: bytes) -> bool:
+        known = self._forms.get((tenant, key))
+        return known is not None and known.missed(here)
+
     def _keep(self, tenant: str, key: bytes, one: Form) -> None:
         self._forms.put((tenant, key), one, len(one.text or ""))
 
@@ -226,12 +230,14 @@ class FirstSight:
         if learnt.unread[1]:
             late = UNKNOWN.without(learnt.here)
             for each in await asyncio.to_thread(self._read, call, *learnt.unread, NEVER):
-                forms.update(dict.fromkeys(each.keys, late))
+                new = [key for key in each.keys if not self._missed(call.tenant, key, learnt.here)]
+                forms.update(dict.fromkeys(new, late))
         for key, one in forms.items():
             entry = await store.get(key)
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
+            self._keep(call.tenant, key, latest)
             await store.put(key, stored(latest), self._ttl, call.model)
 
     def close(self) -> None:

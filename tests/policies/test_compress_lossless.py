@@ -457,6 +457,39 @@ async def test_what_another_worker_could_not_read_in_time_is_late_though_its_for
         assert isinstance(await sent(here, shelf, other), Edit)
 
 
+async def test_on_second_thoughts_it_is_asked_what_another_worker_was_late_for(lossless):
+    here, elsewhere, shelf = lossless(), lossless(budget=0.02), Shelf()
+    one = chat(result(table("a")))
+    step = await here.plan(one, View(shelf, 0.0))  # both at the same time
+    assert isinstance(await late(elsewhere, shelf, result(table("a"))), Skip)
+    assert isinstance(await sent(here, shelf, one), Edit)
+    await here.doubt(one)
+    assert isinstance(await sent(here, shelf, one), Skip)
+    assert isinstance(step, Edit)
+
+
+@pytest.mark.parametrize("long", [False, True])  # what goes on from a known turn is remembered
+async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_shorter(
+    lossless, long
+):
+    policy, shelf = lossless(), Shelf()
+    first = USER | {"content": "hi " * 2000} if long else USER
+    talk = [first, result(PROSE), result(PROSE, 2), result(table("a"), 3)]
+    one, two = call({"messages": talk}), call({"messages": [*talk, result(table("b"), 4)]})
+    step = await policy.plan(one, View(shelf, 0.0))
+    await policy.settle(one, step, Outcome(200, applied=False, supposed=True), shelf)
+    assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
+    refused = Outcome(200, applied=False, refused=True)
+    await policy.settle(one, step, refused, shelf)
+    for worker in (policy, lossless()):
+        texts = contents(await sent(worker, shelf, two))
+        assert texts[:4] == [message["content"] for message in talk]
+        assert texts[4] != table("b")
+    puts = shelf.puts
+    await policy.settle(one, Skip("nothing to gain"), refused, shelf)
+    assert shelf.puts == puts  # all that is known
+
+
 async def test_a_form_that_came_too_late_is_stored_when_it_is_used(lossless, monkeypatch):
     monkeypatch.setattr(freeze_sight, "_READING", 60.0)
     policy, shelf = lossless(budget=0.02), Shelf()
