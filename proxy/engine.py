@@ -121,8 +121,8 @@ class Engine:
     ) -> tuple[Call | None, str]:
         if found[1] is not None:
             return None, ""
-        restless = pipeline.restless or pipeline.news(found[0])
-        return await self._watch.review(call, found[0], restless=restless, anew=anew)
+        rows, restless, news = found[0], pipeline.restless, pipeline.news(found[0])
+        return await self._watch.review(call, rows, restless=restless, news=news, anew=anew)
 
     async def _unedited(
         self,

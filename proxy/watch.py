@@ -50,18 +50,20 @@ class Watch:
         return step if pays else instead
 
     async def review(
-        self, call: Call, rows: Sequence[Row], *, restless: bool, anew: bool = False
+        self, call: Call, rows: Sequence[Row], *, restless: bool, news: bool, anew: bool = False
     ) -> tuple[Call | None, str]:
         """The call whose prompt is compared with the turn before, if any, and why it must not go.
 
-        A guard that fails refuses the edits.
+        Unedited it is compared if its pipeline is `restless`, or has met `news`. A guard that
+        fails refuses the edits.
         """
         watched = rewritten(call, rows)
-        if watched is call and not restless:
+        if watched is call and not (restless or news):
             return None, ""
         store = self._bind(SPACE, call.tenant)
         try:
-            return watched, await self._guards.refuses(call, watched, store, anew=anew)
+            refused = await self._guards.refuses(call, watched, store, anew=anew, again=news)
+            return watched, refused
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._failed(error)
             return watched, "could not be checked"

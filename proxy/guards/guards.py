@@ -76,14 +76,20 @@ class Guards:
         return gain(before, after, terms, assured(blocks(original) or ())) > 0
 
     async def refuses(
-        self, original: Call, edited: Call, store: Reader, *, anew: bool = False
+        self,
+        original: Call,
+        edited: Call,
+        store: Reader,
+        *,
+        anew: bool = False,
+        again: bool = False,
     ) -> str:
         """Why the edits must not be sent; "" where they may.
 
-        `anew`: they are known to change what was sent before, and to pay.
+        `anew`: they are known to change what was sent before, and to pay. `again`: see `review`.
         """
         await _read(original, edited)
-        verdict = await self._turns.review(original, edited, store)
+        verdict = await self._turns.review(original, edited, store, again=again)
         if verdict.drift and not anew:
             return DRIFT
         if verdict.word == "unread":

@@ -82,10 +82,13 @@ class Monotone:
     def __init__(self) -> None:
         self._recent: Memo[bytes, _Sent] = Memo(_TURNS)
 
-    async def review(self, original: Call, edited: Call, store: Reader) -> Verdict:
+    async def review(
+        self, original: Call, edited: Call, store: Reader, *, again: bool = False
+    ) -> Verdict:
         """Compare what would be sent with what was; writes nothing.
 
-        `store` is the guard's own, bound to the tenant.
+        `store` is the guard's own, bound to the tenant. `again`: that another worker may have had
+        this very turn, and have edited it, counts also where this one has not.
         """
         asked = _closed(original)
         untouched = edited.body is original.body
@@ -94,7 +97,7 @@ class Monotone:
         sending = asked if untouched else _closed(edited)
         if not sending:
             return _UNREAD
-        sent = await self._before(original, asked, store, again=not untouched)
+        sent = await self._before(original, asked, store, again=again or not untouched)
         if sent is None:
             return _STABLE
         if sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain:
