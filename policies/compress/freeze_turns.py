@@ -47,7 +47,7 @@ class Turn(Laid):
     def conversation(self) -> bytes:
         """As the function of that name."""
         known = self.notes.get(conversation)
-        if not isinstance(known, bytes) or not known:
+        if not isinstance(known, bytes):
             known = self.notes[conversation] = conversation(self.listed)
         return known
 

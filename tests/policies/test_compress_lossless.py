@@ -481,6 +481,7 @@ async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_sh
     assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
     refused = Outcome(200, applied=False, refused=True)
     await policy.settle(one, step, refused, shelf)
+    assert isinstance(await policy.plan(one, View(Shelf(), 0.0)), Skip)  # the store is down
     for worker in (policy, lossless()):
         texts = contents(await sent(worker, shelf, two))
         assert texts[:4] == [message["content"] for message in talk]
@@ -546,6 +547,18 @@ async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
             await policy.plan(one, View(shelf, 0.0, counter=slow))
     slow.go.set()
     assert isinstance(await sent(policy, shelf, one), Skip)
+
+
+async def test_what_a_cancelled_plan_was_late_for_is_stored_on_second_thoughts(lossless):
+    policy, shelf, slow = lossless(), Shelf(), Slow()
+    one = chat(result(table("a")))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await policy.plan(one, View(shelf, 0.0, counter=slow))
+    slow.go.set()
+    await policy.doubt(one)
+    for worker in (policy, lossless()):
+        assert isinstance(await sent(worker, shelf, one), Skip)
 
 
 async def test_who_is_cancelled_when_the_forms_are_made_sends_the_original_from_then_on(
