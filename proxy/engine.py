@@ -80,7 +80,7 @@ class Engine:
             return found
 
         found, watched, why = await self._cheapest(call, pipeline, fold)
-        if why == DRIFT and await self._watch.doubted(pipeline.doubtful(found[0])):
+        if why == DRIFT and await self._watch.doubted(pipeline, found[0]):
             folds.clear()
             found, watched, why = await self._cheapest(call, pipeline, fold)
         rows, final, edited = found
@@ -121,8 +121,7 @@ class Engine:
     ) -> tuple[Call | None, str]:
         if found[1] is not None:
             return None, ""
-        rows, restless, news = found[0], pipeline.restless, pipeline.news(found[0])
-        return await self._watch.review(call, rows, restless=restless, news=news, anew=anew)
+        return await self._watch.review(call, found[0], pipeline, anew=anew)
 
     async def _unedited(
         self,

@@ -68,8 +68,12 @@ class Pipeline(msgspec.Struct, frozen=True):
 
     def news(self, rows: Sequence[Row]) -> bool:
         """Whether a policy has met what another worker may edit, if this one had no time to."""
-        asked = [rows[number] for number in self.learning if number < len(rows)]
-        return any(row.applied and row.step.memo is not None for row in asked)
+        for number in self.learning:
+            if number < len(rows):
+                row = rows[number]
+                if row.applied and row.step.memo is not None:
+                    return True
+        return False
 
     def doubtful(self, rows: Sequence[Row]) -> Sequence[tuple[Policy, Row]]:
         """The policies that were asked and may decide otherwise on second thoughts."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from policies.base.call import Call
 from policies.base.plan import Plan, Row
-from policies.base.policy import Policy
 from policies.base.ports import Store
 from policies.base.step import Edit, Step
 from proxy.edits import after, earlier, rewritten
 from proxy.guards.guards import SPACE, Guards
+from proxy.pipeline import Pipeline
 
 
 class Watch:
@@ -50,15 +50,16 @@ class Watch:
         return step if pays else instead
 
     async def review(
-        self, call: Call, rows: Sequence[Row], *, restless: bool, news: bool, anew: bool = False
+        self, call: Call, rows: Sequence[Row], pipeline: Pipeline, *, anew: bool = False
     ) -> tuple[Call | None, str]:
         """The call whose prompt is compared with the turn before, if any, and why it must not go.
 
-        Unedited it is compared if its pipeline is `restless`, or has met `news`. A guard that
-        fails refuses the edits.
+        Unedited it is compared if the pipeline is `restless`, or has met `news`. A guard that fails
+        refuses the edits.
         """
         watched = rewritten(call, rows)
-        if watched is call and not (restless or news):
+        news = watched is call and pipeline.news(rows)
+        if watched is call and not (news or pipeline.restless):
             return None, ""
         store = self._bind(SPACE, call.tenant)
         try:
@@ -68,8 +69,9 @@ class Watch:
             self._failed(error)
             return watched, "could not be checked"
 
-    async def doubted(self, doubtful: Sequence[tuple[Policy, Row]]) -> bool:
+    async def doubted(self, pipeline: Pipeline, rows: Sequence[Row]) -> bool:
         """Whether any policies may decide otherwise on second thoughts, of which they are told."""
+        doubtful = pipeline.doubtful(rows)
         for policy, row in doubtful:
             try:
                 await policy.doubt(row.call)

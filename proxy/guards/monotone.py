@@ -122,10 +122,11 @@ class Monotone:
             return
         edited = sending[-1].chain != asked[-1].chain
         steps = _steps(sending) if edited else b""
-        _, before = self._recently(original, asked)
+        whose = _whose(original)
+        _, before = self._recently(asked, whose)
         breaks = min(255, (before.breaks if before else 0) + broken)
         sent = _Sent(sending[-1].chain, len(sending), steps, now, breaks)
-        key = asked[-1].chain + _whose(original)
+        key = asked[-1].chain + whose
         known = self._recent.get(key)
         self._recent.put(key, sent)
         if known is None or known.chain != sent.chain or now - known.at > KEPT / 2:
@@ -139,7 +140,7 @@ class Monotone:
         `again`: another worker may have had this very turn, and have sent it otherwise.
         """
         whose = _whose(original)
-        here, known = self._recently(original, asked)
+        here, known = self._recently(asked, whose)
         last = len(asked) - 1
         same = [last] if again and here < last else []
         for at in (*same, *_turns(asked, here)):
@@ -150,9 +151,8 @@ class Monotone:
                 return elsewhere
         return known
 
-    def _recently(self, original: Call, asked: Sequence[Block]) -> tuple[int, _Sent | None]:
+    def _recently(self, asked: Sequence[Block], whose: bytes) -> tuple[int, _Sent | None]:
         """As `_before`, as far as this process knows, with the block at which that turn ended."""
-        whose = _whose(original)
         for at in _ends(asked):
             known = self._recent.get(asked[at].chain + whose)
             if known is not None:
