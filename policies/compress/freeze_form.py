@@ -12,7 +12,7 @@ from policies.base.ports import Count
 
 log = logging.getLogger("penstock.compress")
 
-_MOST = 128  # conversations, the latest in which a text came too late
+_MOST = 128  # places, the latest at which a text came too late
 
 
 class Rules(NamedTuple):
@@ -32,8 +32,8 @@ class Short(NamedTuple):
 class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a text becomes. `text` is None where it stays; tokens are those before and after.
 
-    `late`: the latest conversations in which the original has been sent and goes on being sent,
-    since the form was not there in time. `known` is False as long as that is all there is to say.
+    `late`: the latest places where the original has been sent and goes on being sent, since the
+    form was not there in time. `known` is False as long as that is all there is to say.
     `left_out` counts the pieces that a compressor leaves out, in units of its own.
     """
 
@@ -44,13 +44,13 @@ class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     known: bool = True
     left_out: int = 0
 
-    def missed(self, conversation: bytes) -> bool:
-        """Whether the original goes in this conversation."""
-        return conversation in self.late
+    def missed(self, place: bytes) -> bool:
+        """Whether the original goes at this place."""
+        return place in self.late
 
-    def without(self, conversation: bytes) -> Form:
-        """The same, late in this conversation too."""
-        return msgspec.structs.replace(self, late=_latest(self.late, (conversation,)))
+    def without(self, *places: bytes) -> Form:
+        """The same, late at these places too."""
+        return msgspec.structs.replace(self, late=_latest(self.late, places))
 
 
 AS_IT_CAME = Form()

@@ -27,23 +27,27 @@ UNCHANGED = Sent(None)
 
 
 class Read(NamedTuple):
-    """A message with its texts, and the key of each in the store."""
+    """A message with its texts, and the key of each in the store.
+
+    `place`: 8 bytes for that message in its conversation.
+    """
 
     message: Message
+    place: bytes
     spots: Sequence[Spot]
     keys: Sequence[bytes]
 
 
-def sent_as(found: Sequence[Read], known: Mapping[bytes, Form], here: bytes) -> list[Sent]:
+def sent_as(found: Sequence[Read], known: Mapping[bytes, Form]) -> list[Sent]:
     """The messages with their texts replaced."""
-    return [_message(each, [known[key] for key in each.keys], here) for each in found]
+    return [_message(each, [known[key] for key in each.keys]) for each in found]
 
 
-def _message(read: Read, forms: Sequence[Form], here: bytes) -> Sent:
+def _message(read: Read, forms: Sequence[Form]) -> Sent:
     chosen = [
         (spot.path, one)
         for spot, one in zip(read.spots, forms, strict=True)
-        if one.text is not None and not one.missed(here)
+        if one.text is not None and not one.missed(read.place)
     ]
     new = None
     if chosen:

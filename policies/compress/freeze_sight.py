@@ -66,7 +66,7 @@ class Recipe(Protocol):
 class Learnt(NamedTuple):
     """Forms that are not in the store yet, or not for long any more, by their keys.
 
-    `unread`: messages among all those of the conversation `here`, whose texts are late in it.
+    `unread`: messages among all those of the conversation `here`, whose texts are late there.
     """
 
     forms: Mapping[bytes, Form]
@@ -124,15 +124,18 @@ class FirstSight:
         for message in messages:
             size += len(message.raw)
             few += size <= _AT_ONCE
-        found = await _apart(size, partial(self._read, call, listed, messages[:few], until))
+        read = partial(self._read, call, (listed, messages[:few]), here, until)
+        found = await _apart(size, read)
         texts = {
             key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
         }
         known, news = await self._remembered(call, view, texts)
-        wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
+        places = _places(found)
+        unknown = {key: one for key, one in known.items() if not one.known}
+        wanted = {key for key, one in unknown.items() if not all(map(one.missed, places[key]))}
         if wanted:
             spots = {key: spot for key, spot in texts.items() if key in wanted}
-            late = {key: known[key].without(here) for key in wanted}
+            late = {key: known[key].without(*places[key]) for key in wanted}
             made = await self._made(call, view, spots, late, until)
             fresh = {
                 key: joined(made[key], known[key]) if _known(made, key) else late[key]
@@ -144,16 +147,16 @@ class FirstSight:
                 for key, one in fresh.items():
                     self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
-        sent = await _apart(size, partial(sent_as, found, known, here))
+        sent = await _apart(size, partial(sent_as, found, known))
         sent += [UNCHANGED] * (len(messages) - len(found))
         unread = messages[len(found) : few]
         return sent, Learnt(news, here, (listed, unread)) if news or unread else None
 
     def _read(
-        self, call: Call, listed: Listing, messages: Iterable[Message], until: float
+        self, call: Call, there: tuple[Listing, Sequence[Message]], here: bytes, until: float
     ) -> list[Read]:
         """The texts of messages that may change, as many as there is time for."""
-        recipe = self._recipe
+        recipe, (listed, messages) = self._recipe, there
         head = (*recipe.version, *recipe.rules, call.model)
         latest = max(until, perf_counter()) + _READING
         found = []
@@ -164,7 +167,7 @@ class FirstSight:
             earlier = listed.raws[: message.number] if recipe.contextual else ()
             texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
             keys = [_key(head, spot) for spot in texts]
-            found.append(Read(message, texts, keys))
+            found.append(Read(message, _place(here, message), texts, keys))
         return found
 
     async def _remembered(
@@ -217,10 +220,6 @@ class FirstSight:
                 self._keep(tenant, key, one)
             raise
 
-    def _missed(self, tenant: str, key: bytes, here: bytes) -> bool:
-        known = self._forms.get((tenant, key))
-        return known is not None and known.missed(here)
-
     def _keep(self, tenant: str, key: bytes, one: Form) -> None:
         self._forms.put((tenant, key), one, len(one.text or ""))
 
@@ -228,10 +227,11 @@ class FirstSight:
         """Keep what was learnt, joined to what other workers have stored meanwhile."""
         forms = dict(learnt.forms)
         if learnt.unread[1]:
-            late = UNKNOWN.without(learnt.here)
-            for each in await asyncio.to_thread(self._read, call, *learnt.unread, NEVER):
-                new = [key for key in each.keys if not self._missed(call.tenant, key, learnt.here)]
-                forms.update(dict.fromkeys(new, late))
+            unread = await asyncio.to_thread(self._read, call, learnt.unread, learnt.here, NEVER)
+            for key, places in _places(unread).items():
+                known = self._forms.get((call.tenant, key)) or UNKNOWN
+                if not all(map(known.missed, places)):
+                    forms[key] = forms.get(key, known).without(*places)
         for key, one in forms.items():
             entry = await store.get(key)
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
@@ -264,6 +264,20 @@ async def _apart(size: int, work: Callable[[], T]) -> T:
 def _known(made: Mapping[bytes, Form], key: bytes) -> bool:
     """Whether a form was made in time, and could be."""
     return key in made and made[key].known
+
+
+def _place(here: bytes, message: Message) -> bytes:
+    """A text may have been late at one place of a conversation and in time at another."""
+    return blake2b(here, digest_size=8, salt=message.number.to_bytes(8, "big")).digest()
+
+
+def _places(found: Iterable[Read]) -> dict[bytes, list[bytes]]:
+    """Where each text stands, by its key."""
+    places: dict[bytes, list[bytes]] = {}
+    for each in found:
+        for key in each.keys:
+            places.setdefault(key, []).append(each.place)
+    return places
 
 
 def _key(head: tuple[object, ...], spot: Spot) -> bytes:

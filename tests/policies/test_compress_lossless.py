@@ -435,12 +435,28 @@ def spelt(one, **style):
 
 async def test_what_is_late_stays_so_however_a_client_writes_its_messages(lossless):
     policy, shelf = lossless(budget=0.02), Shelf()
-    await late(policy, shelf, {"role": "user", "content": "\u00e9"}, result(table("a")))
+    one = call({"messages": [USER | {"content": "\u00e9"}, result(table("a"))]})
+    slow = Slow()
+    assert isinstance(await sent(policy, shelf, one, slow), Skip)
+    slow.go.set()
     policy.settings = Lossless.Settings(budget=30.0)
     for worker in (policy, lossless()):
         for style in ({"indent": 1}, {"sort_keys": True}, {"ensure_ascii": False}):
-            one = chat(result(table("a")))
             assert isinstance(await sent(worker, shelf, spelt(one, **style)), Skip)
+
+
+async def test_what_is_late_at_one_place_is_in_time_at_another(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    one = result(table("a"))
+    await late(policy, shelf, one)
+    policy.settings = Lossless.Settings(budget=30.0)
+    first = contents(await sent(policy, shelf, chat(one, result(table("a"), 2))))
+    assert first[1] == table("a")
+    assert first[2] != table("a")
+    for worker in (policy, lossless()):
+        await worker.doubt(chat(one))
+        again = await sent(worker, shelf, chat(one, result(table("a"), 2), result(table("b"), 3)))
+        assert contents(again)[:3] == first
 
 
 async def test_what_another_worker_could_not_read_in_time_is_late_though_its_form_is_known(

@@ -108,6 +108,11 @@ def table(name):
     return json.dumps([{"id": f"{name}/{n}", "name": f"Name {n}", "open": True} for n in range(12)])
 
 
+def known(_):
+    """The same every time."""
+    return table("known")
+
+
 def page(name):
     """A block that stands in other results too."""
     return name + "".join(f"\nline {n} of what is told {n * n} times" for n in range(12))
@@ -121,7 +126,7 @@ STYLES = [{}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}
 steps = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 0, 0, 1, 2, 5]),  # the request to go on from, by its age
-        st.lists(st.sampled_from([table, table, page, plain]), max_size=2),  # none: again the same
+        st.lists(st.sampled_from([table, known, page, plain]), max_size=2),  # none: again the same
         st.integers(0, 1),  # the worker that gets it
         st.sampled_from(["", "", "late", "unread"]),
         st.booleans(),  # a restart before
