@@ -27,15 +27,12 @@ UNCHANGED = Sent(None)
 
 
 class Read(NamedTuple):
-    """A message with its texts, and the key of each in the store.
-
-    `place`: 8 bytes for that message in its conversation.
-    """
+    """A message with its texts, the key of each in the store, and 8 bytes for where it stands."""
 
     message: Message
-    place: bytes
     spots: Sequence[Spot]
     keys: Sequence[bytes]
+    places: Sequence[bytes]
 
 
 def sent_as(found: Sequence[Read], known: Mapping[bytes, Form]) -> list[Sent]:
@@ -46,8 +43,8 @@ def sent_as(found: Sequence[Read], known: Mapping[bytes, Form]) -> list[Sent]:
 def _message(read: Read, forms: Sequence[Form]) -> Sent:
     chosen = [
         (spot.path, one)
-        for spot, one in zip(read.spots, forms, strict=True)
-        if one.text is not None and not one.missed(read.place)
+        for spot, place, one in zip(read.spots, read.places, forms, strict=True)
+        if one.text is not None and not one.missed(place)
     ]
     new = None
     if chosen:

@@ -167,7 +167,8 @@ class FirstSight:
             earlier = listed.raws[: message.number] if recipe.contextual else ()
             texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
             keys = [_key(head, spot) for spot in texts]
-            found.append(Read(message, _place(here, message), texts, keys))
+            places = [_place(here, message.number, spot.call) for spot in texts]
+            found.append(Read(message, texts, keys, places))
         return found
 
     async def _remembered(
@@ -266,17 +267,20 @@ def _known(made: Mapping[bytes, Form], key: bytes) -> bool:
     return key in made and made[key].known
 
 
-def _place(here: bytes, message: Message) -> bytes:
-    """A text may have been late at one place of a conversation and in time at another."""
-    return blake2b(here, digest_size=8, salt=message.number.to_bytes(8, "big")).digest()
+def _place(here: bytes, number: int, call: str) -> bytes:
+    """A text may have been late at one place of a conversation and in time at another.
+
+    Also at that number of another branch, where it answers another call.
+    """
+    return blake2b(_encode((here, number, call)), digest_size=8).digest()
 
 
 def _places(found: Iterable[Read]) -> dict[bytes, list[bytes]]:
     """Where each text stands, by its key."""
     places: dict[bytes, list[bytes]] = {}
     for each in found:
-        for key in each.keys:
-            places.setdefault(key, []).append(each.place)
+        for key, place in zip(each.keys, each.places, strict=True):
+            places.setdefault(key, []).append(place)
     return places
 
 
