@@ -197,6 +197,7 @@ def test_conversations_are_told_apart_by_what_the_user_said_first():
     assert of(user()) != of(user("hello"))
     assert len(of(user())) == 8
     assert of(system) == b""
+    assert of(system, result(), user()) == of(result())  # whatever a client has left out before
 
 
 def test_a_conversation_is_the_same_however_its_messages_are_written():
