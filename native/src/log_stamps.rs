@@ -57,14 +57,21 @@ pub fn chosen(text: &str) -> Option<(usize, usize)> {
 
 /// The first `size` characters.
 pub fn head(text: &str, size: usize) -> &str {
-    match text.as_bytes().get(..size) {
-        None => return text,
-        Some(bytes) if bytes.is_ascii() => return &text[..size],
-        Some(_) => {}
+    let (mut end, mut left) = (0, size);
+    while left > 0 {
+        // So many bytes hold as many characters at most.
+        match text.as_bytes().get(end..end + left) {
+            None => return text,
+            Some(part) => {
+                end += left;
+                left = part.iter().filter(|byte| **byte & 0xc0 == 0x80).count();
+            }
+        }
     }
-    text.char_indices()
-        .nth(size)
-        .map_or(text, |(end, _)| &text[..end])
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    &text[..end]
 }
 
 fn clocks(text: &[u8]) -> usize {

@@ -47,8 +47,7 @@ struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Of five lines: limits, tokens, and whether a user has pasted the text; words; stems;
-    /// stop-words; names.
+    /// Of four lines: limits, tokens, and whether a user has pasted the text; words; stems; names.
     fn new(head: &'a str, ask: Asker) -> Result<Self, Unfit> {
         let mut lines = head.split('\n');
         let mut line = || lines.next().ok_or(Unfit);
@@ -65,14 +64,15 @@ impl<'a> Choice<'a> {
             tokens,
             before,
             pasted: limits.next() == Some("pasted"),
-            question: Question::new(line()?, line()?, line()?)?,
+            question: Question::new(line()?, line()?)?,
             names: Names::new(line()?.split(' ').filter(|name| !name.is_empty())),
             odd: false,
             ask,
         })
     }
 
-    /// How many passages are left out, NUL, and the text without them.
+    /// How many passages are left out, NUL, and the text without them; not that text, where it is
+    /// the one that has been counted last.
     fn made(mut self, text: &str) -> Made {
         self.odd = has_other_cases(text);
         let split = match split(text, self.pasted, self.ask)? {
@@ -85,18 +85,25 @@ impl<'a> Choice<'a> {
             return Ok(None);
         }
         let mut kept = self.pinned(text, &split.pieces)?;
+        let mut counted = false;
         if self.share.is_none() && self.tokens.is_none() {
             for ((kept, score), piece) in kept.iter_mut().zip(&scores).zip(&split.pieces) {
                 let whole = &text[piece.start..piece.end];
                 *kept = *kept || score * NEAR >= best || self.told(FACTUAL, factual, whole)?;
             }
         } else {
-            self.limit(&mut kept, &scores, text, &split)?;
+            counted = self.limit(&mut kept, &scores, text, &split)?;
         }
         let gone = kept.iter().filter(|kept| !**kept).count();
-        Ok(Some(gone)
-            .filter(|gone| *gone > 0)
-            .map(|gone| format!("{}\0{}", gone, written(text, &split, &kept, gone))))
+        if gone == 0 {
+            return Ok(None);
+        }
+        let short = if counted {
+            String::new()
+        } else {
+            written(text, &split, &kept, gone)
+        };
+        Ok(Some(format!("{}\0{}", gone, short)))
     }
 
     /// Whether passages stay whatever else is asked for.
@@ -128,14 +135,24 @@ impl<'a> Choice<'a> {
     /// Keep the best passages that there is room for, the very best in any case.
     ///
     /// By their lengths; then what is left is counted, and the last go where it is too much.
+    /// Whether what stays is what has been counted last.
     fn limit(
         &self,
         kept: &mut [bool],
         scores: &[u64],
         text: &str,
         split: &Split,
-    ) -> Result<(), Unfit> {
+    ) -> Result<bool, Unfit> {
         let pieces = &split.pieces;
+        let plain = text.is_ascii();
+        let length = |text: &str| {
+            let signs = if plain {
+                text.len()
+            } else {
+                text.chars().count()
+            };
+            signs as f64
+        };
         let rate = self.before / length(text);
         let within = rate * length(&text[pieces[0].start..pieces[pieces.len() - 1].end]);
         let shared = self.share.map_or(within, |share| share * within);
@@ -147,13 +164,13 @@ impl<'a> Choice<'a> {
         loop {
             let gone = kept.iter().filter(|kept| !**kept).count();
             if added.is_empty() || gone == 0 {
-                return Ok(());
+                return Ok(false);
             }
             let short = written(text, split, kept, gone);
             let size: f64 = asked(self.ask, SIZE, &short)?.parse().map_err(|_| Unfit)?;
             let mut over = size - (self.before - within + room);
             if over <= 0.0 {
-                return Ok(());
+                return Ok(true);
             }
             while over > 0.0 {
                 match added.pop() {
@@ -186,11 +203,6 @@ fn fill(kept: &mut [bool], scores: &[u64], likely: &[f64], mut left: f64) -> Vec
         }
     }
     added
-}
-
-/// Characters.
-fn length(text: &str) -> f64 {
-    text.chars().count() as f64
 }
 
 /// What stands at the end.

@@ -1,7 +1,7 @@
 //! Retrieved documents in a text: the twin of `policies/base/documents.py`.
 
 use crate::border::Unfit;
-use crate::select_signs::{ends, is_white};
+use crate::select_signs::{ends, is_white, places};
 
 const OPENS: &str = "<document";
 const CLOSES: &str = "</document>";
@@ -66,18 +66,17 @@ fn tagged(text: &str) -> Result<Vec<Document>, Unfit> {
 
 /// Where what may be the next document begins.
 fn opening(text: &str, from: usize) -> Option<usize> {
-    let mut tags = text[from..].match_indices('<').map(|(at, _)| from + at);
-    tags.find(|at| text[*at..].starts_with(OPENS))
+    places(text, from, b'<').find(|at| text[*at..].starts_with(OPENS))
 }
 
 /// Where the next document begins or ends.
 fn closing(text: &str, from: usize) -> Result<Option<usize>, Unfit> {
-    for (at, _) in text[from..].match_indices('<') {
-        let rest = &text[from + at + 1..];
+    for at in places(text, from, b'<') {
+        let rest = &text[at + 1..];
         let name = rest.strip_prefix('/').unwrap_or(rest);
         if let Some(rest) = name.strip_prefix("document") {
             if ends(rest)? {
-                return Ok(Some(from + at));
+                return Ok(Some(at));
             }
         }
     }
@@ -90,16 +89,18 @@ fn numbered(text: &str) -> Result<Vec<Document>, Unfit> {
     while let Some(start) = labelled(text, at) {
         let long = text[start..].starts_with(LABEL);
         let first = start + if long { LABEL.len() } else { 1 };
-        let label = number(&text[first..])?;
-        let opens = first + label.map_or(0, |(_, size)| size);
+        at = first;
+        let (number, size) = match number(&text[first..])? {
+            Some(label) => label,
+            None => continue,
+        };
+        let opens = first + size;
         at = body(text, opens, long);
-        match label {
-            Some((number, _)) if at > opens && number != found.len() + 1 => return Ok(Vec::new()),
-            Some(_) if at > opens => {}
-            _ => {
-                at = opens;
-                continue;
-            }
+        if at == opens {
+            continue;
+        }
+        if number != found.len() + 1 {
+            return Ok(Vec::new());
         }
         let end = text[..at].trim_end_matches(is_white).len();
         found.push(Document {
@@ -114,14 +115,13 @@ fn numbered(text: &str) -> Result<Vec<Document>, Unfit> {
 
 /// The next line that begins with a bracket, or a label and a bracket.
 fn labelled(text: &str, from: usize) -> Option<usize> {
-    let mut brackets = text[from..].match_indices('[').map(|(at, _)| from + at);
     let begins = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
-    brackets.find_map(|at| {
+    places(text, from, b'[').find_map(|at| {
         if begins(at) {
             return Some(at);
         }
         let start = text[..at + 1].strip_suffix(LABEL)?.len();
-        (start >= from && begins(start)).then_some(start)
+        begins(start).then_some(start)
     })
 }
 
@@ -140,8 +140,7 @@ fn number(rest: &str) -> Result<Option<(usize, usize)>, Unfit> {
 
 /// Where a document ends whose text begins here.
 fn body(text: &str, from: usize, long: bool) -> usize {
-    let feeds = text[from..].match_indices('\n').map(|(at, _)| from + at);
-    let mut ends = feeds.filter(|at| {
+    let mut ends = places(text, from, b'\n').filter(|at| {
         let next = &text[at + 1..];
         next.starts_with('\n') || (long && next.starts_with(LABEL))
     });

@@ -1,6 +1,8 @@
 //! Texts without accents and apostrophes: the twin of `fold` in
 //! `policies/compress/select_words.py`.
 
+use crate::select_signs::find;
+
 /// The letters from U+00C0 and from U+1E00 on without their accents.
 const LATIN: &[u8; 400] = b"\
     AAAAAA?CEEEEIIII?NOOOOO??UUUUY??aaaaaa?ceeeeiiii?nooooo??uuuuy?y\
@@ -23,38 +25,48 @@ const MORE: (&str, &str) = (
 );
 const OTHER: u8 = b'?'; // of these: more than a letter, or none of ASCII
 const BLANK: char = ' '; // parts words
+const BLANKS: [char; 2] = [BLANK, '\n']; // in each text: what is beside them is nothing to it
 const SILENT: char = '\''; // is left out
 
 /// Put letters and digits of a text, and other signs where words are parted, behind those of
-/// others. False, and nothing, where it has letters that are left to Python.
-pub fn fold(text: &str, out: &mut Vec<u8>) -> bool {
-    if text.is_ascii() && !text.contains(SILENT) {
-        out.extend_from_slice(text.as_bytes());
-        return true;
-    }
-    let start = out.len();
-    out.resize(start + text.len(), 0);
-    let (mut size, mut at) = (start, 0);
-    while let Some(byte) = text.as_bytes().get(at) {
-        if byte.is_ascii() {
-            out[size] = *byte;
-            size += usize::from(*byte != SILENT as u8);
-            at += 1;
-            continue;
+/// others. What stands between blanks and has letters that are left to Python is not put there:
+/// `left` has it, and the place where it belongs.
+pub fn fold<'a>(text: &'a str, out: &mut Vec<u8>, left: &mut Vec<(usize, &'a str)>) {
+    let mut rest = text;
+    loop {
+        let size = known(rest, out);
+        if size == rest.len() {
+            return;
         }
-        let sign = text[at..].chars().next().unwrap_or(BLANK);
+        let start = rest[..size].rfind(BLANKS).map_or(0, |at| at + 1);
+        let mut begun = Vec::new();
+        known(&rest[start..size], &mut begun);
+        out.truncate(out.len() - begun.len());
+        let end = rest[size..].find(BLANKS).map_or(rest.len(), |at| size + at);
+        left.push((out.len(), &rest[start..end]));
+        rest = &rest[end..];
+    }
+}
+
+/// Fold a text up to the first letter that is left to Python: its place.
+fn known(text: &str, out: &mut Vec<u8>) -> usize {
+    let mut at = 0;
+    loop {
+        let bytes = &text.as_bytes()[at..];
+        let plain = find(bytes, |byte| byte > 0x7f || byte == SILENT as u8);
+        out.extend_from_slice(&bytes[..plain]);
+        at += plain;
+        let sign = match text[at..].chars().next() {
+            Some(sign) => sign,
+            None => return at,
+        };
         match folded(sign) {
             Some(SILENT) => {}
-            Some(letter) => size += letter.encode_utf8(&mut out[size..]).len(),
-            None => {
-                out.truncate(start);
-                return false;
-            }
+            Some(letter) => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => return at,
         }
         at += sign.len_utf8();
     }
-    out.truncate(size);
-    true
 }
 
 /// What stands for a sign: a letter, or what stands for others.

@@ -6,34 +6,29 @@ use crate::select_signs::{begins, ends, says};
 
 /// The names of a question, by the bytes that they begin with in either case.
 pub struct Names<'a> {
-    listed: Vec<Vec<&'a str>>,
-    none: bool,
-    plain: bool, // whether all are ASCII
+    listed: Vec<Vec<&'a str>>, // none where there are no names
+    plain: bool,               // whether all are ASCII
 }
 
 impl<'a> Names<'a> {
     pub fn new(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut listed = vec![Vec::new(); 256];
-        let (mut none, mut plain) = (true, true);
+        let mut listed = Vec::new();
+        let mut plain = true;
         for name in names {
             let first = name.as_bytes()[0];
-            none = false;
+            listed.resize(256, Vec::new());
             plain &= name.is_ascii();
             listed[usize::from(first.to_ascii_lowercase())].push(name);
             if first.is_ascii_alphabetic() {
                 listed[usize::from(first.to_ascii_uppercase())].push(name);
             }
         }
-        Names {
-            listed,
-            none,
-            plain,
-        }
+        Names { listed, plain }
     }
 
     /// Whether any of them stands in a text, whole.
     pub fn stand(&self, text: &str) -> Result<bool, Unfit> {
-        if self.none {
+        if self.listed.is_empty() {
             return Ok(false);
         }
         if !self.plain {

@@ -88,24 +88,31 @@ pub fn pieces<'a>(text: &'a str, blocks: &[Block]) -> Vec<Piece<'a>> {
 
 /// `str.splitlines`
 fn lines(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut at = 0;
+    let (mut at, mut feed, mut odd) = (0, 0, false);
     std::iter::from_fn(move || {
-        let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
+        if at == feed {
+            let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
+            feed = rest.find('\n').map_or(text.len(), |end| at + end + 1);
+            odd = is_odd(&text.as_bytes()[at..feed]);
+        }
         let start = at;
-        at += line(rest);
+        at = match odd {
+            true => start + line(&text.as_bytes()[start..feed]),
+            false => feed,
+        };
         Some(start..at)
     })
 }
 
-/// The size of the first line, its end included.
-fn line(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let size = text.find('\n').map_or(text.len(), |at| at + 1);
+/// Whether there may be other ends of lines than the line feed at its end.
+fn is_odd(line: &[u8]) -> bool {
     let odd = |byte: &&u8| **byte < 0x20 || **byte >= 0x80;
-    if bytes[..size].iter().filter(odd).count() == usize::from(bytes[size - 1] == b'\n') {
-        return size;
-    }
-    let rare = bytes[..size].iter().enumerate().find_map(|(at, byte)| {
+    line.iter().filter(odd).count() != usize::from(line[line.len() - 1] == b'\n')
+}
+
+/// The size of the first line, its end included; there is no line feed but at the end of all.
+fn line(bytes: &[u8]) -> usize {
+    let rare = bytes.iter().enumerate().find_map(|(at, byte)| {
         let next = |place: usize| bytes.get(at + place).copied().unwrap_or(0);
         match byte {
             b'\r' if next(1) == b'\n' => Some(at + 2),
@@ -115,7 +122,7 @@ fn line(text: &str) -> usize {
             _ => None,
         }
     });
-    rare.unwrap_or(size)
+    rare.unwrap_or(bytes.len())
 }
 
 /// What opens or closes a fenced block: ` {0,3}(```|~~~)`.

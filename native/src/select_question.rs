@@ -5,59 +5,65 @@ use std::ops::Range;
 use crate::border::{asked, Asker, Unfit};
 use crate::json_hash::{map, Map};
 use crate::select_fold::fold;
-use crate::select_known::{first, Known};
-use crate::select_words::Words;
+use crate::select_stop::is_stop;
+use crate::select_words::{first, Words, BEHIND};
 
 // What is asked of Python: whether a text is code, holds trouble, facts, names of the question;
-// the words of texts with NULs between; what stands for words; the tokens of a text.
+// the words of texts with NULs between; the stems of words; the tokens of a text.
 pub const CODE: u32 = 0;
 pub const TROUBLED: u32 = 1;
 pub const FACTUAL: u32 = 2;
 pub const NAMED: u32 = 3;
 pub const WORDS: u32 = 4;
-pub const SIGNS: u32 = 5;
+pub const STEMS: u32 = 5;
 pub const SIZE: u32 = 6;
 
 pub const OTHER: u8 = b' '; // stands for a word that is no term
 pub const FIRST: u8 = b'0'; // of what stands for terms
 const BORDER: u8 = 0; // between texts
-const STOP: u8 = b'.'; // for one that means nothing
-const MOST: usize = 64; // terms
+const MOST: usize = 64; // words
 const LEAD: usize = 3; // letters that a word and its stem have in common
 const LEADS: usize = 1 << 12;
 const LONG: usize = 5; // letters of a word that may stand in pieces
 
 pub struct Question<'a> {
+    words: Vec<(&'a [u8], u8)>, // and what stands for them
     /// The stems of its words, each once.
     pub terms: Vec<&'a str>,
     /// Of each whether it may also stand in pieces.
     pub long: Vec<bool>,
     /// Which terms follow one another.
     pub order: Vec<usize>,
-    known: Known<'a>,
 }
 
 /// Texts in the question's signs, and their words.
 pub struct Said {
-    pub signs: Vec<Vec<u8>>,
-    pub words: Words,
-    /// Which are those of each text.
-    pub which: Vec<Range<usize>>,
+    signs: Vec<u8>,
+    words: Words,
+    texts: Vec<(Range<usize>, Range<usize>)>, // which signs and words are those of each
+}
+
+impl Said {
+    /// The signs of a text.
+    pub fn signs(&self, text: usize) -> &[u8] {
+        &self.signs[self.texts[text].0.clone()]
+    }
+
+    /// The words of a text without blanks between, and three more bytes, in `run`.
+    pub fn run(&self, text: usize, run: &mut Vec<u8>) {
+        self.words.run(self.texts[text].1.clone(), run);
+    }
 }
 
 impl<'a> Question<'a> {
-    /// Of its `words` and their `stems`, and the words that mean nothing.
-    pub fn new(words: &'a str, stems: &'a str, stop: &'a str) -> Result<Self, Unfit> {
+    /// Of its `words` and their `stems`.
+    pub fn new(words: &'a str, stems: &'a str) -> Result<Self, Unfit> {
         let mut question = Question {
+            words: Vec::new(),
             terms: Vec::new(),
             long: Vec::new(),
             order: Vec::new(),
-            known: Known::new(OTHER),
         };
-        let mut fits = true;
-        for word in split(stop) {
-            fits &= question.known.put(word.as_bytes(), STOP);
-        }
         for (word, stem) in split(words).zip(split(stems)) {
             let known = question.terms.iter().position(|term| *term == stem);
             let number = known.unwrap_or(question.terms.len());
@@ -67,89 +73,115 @@ impl<'a> Question<'a> {
             }
             question.long[number] |= word.chars().nth(LONG - 1).is_some();
             question.order.push(number);
-            fits &= question.known.put(word.as_bytes(), FIRST + number as u8);
+            question.words.push((word.as_bytes(), FIRST + number as u8));
         }
-        fits &= split(words).count() == split(stems).count() && question.terms.len() <= MOST;
+        let paired = split(words).count() == split(stems).count();
+        let fits = paired && (1..=MOST).contains(&question.words.len());
         Some(question).filter(|_| fits).ok_or(Unfit)
     }
 
     /// Of each of these texts its words, and a sign for each that means something.
     pub fn read(&self, texts: &[&str], ask: Asker) -> Result<Said, Unfit> {
-        let (words, which) = all_words(texts, ask)?;
-        let mut news = News::new(&self.terms);
+        let (words, ends) = all_words(texts, ask)?;
+        let mut news = News::new(self);
+        let mut signs = vec![OTHER; words.len()];
         let mut found = Vec::with_capacity(texts.len());
-        for which in &which {
-            let mut listed = vec![OTHER; which.len()];
-            let mut size = 0;
-            for (word, first) in words.iter(which.clone()) {
-                let sign = self.known.sign(word, first);
-                if (sign == OTHER) & news.may(first) && news.leads(word) {
-                    news.add(word, found.len(), size);
+        let (mut size, mut seen) = (0, 0);
+        for end in ends {
+            let from = (size, seen);
+            for (word, first) in words.until(seen, end) {
+                let stop = is_stop(first);
+                signs[size] = OTHER;
+                if !stop & news.may(first) {
+                    match self.words.iter().find(|(said, _)| *said == word) {
+                        Some((_, sign)) => signs[size] = *sign,
+                        None if news.leads(word) => news.add(word, size),
+                        None => {}
+                    }
                 }
-                listed[size] = sign;
-                size += usize::from(sign != STOP);
+                size += usize::from(!stop);
+                seen += 1;
             }
-            listed.truncate(size);
-            found.push(listed);
+            found.push((from.0..size, from.1..seen));
         }
-        let signs = news.signs(ask)?;
-        for (text, place, number) in news.places {
-            found[text][place] = signs[number];
+        let told = news.signs(&self.terms, ask)?;
+        for (place, number) in news.places {
+            signs[place] = told[number];
         }
         Ok(Said {
-            signs: found,
+            signs,
             words,
-            which,
+            texts: found,
         })
     }
 }
 
-/// The words of all texts, and which are those of each; Python is asked for what is not known
-/// here.
-fn all_words(texts: &[&str], ask: Asker) -> Result<(Words, Vec<Range<usize>>), Unfit> {
-    let mut all = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
-    let mut parts = Vec::with_capacity(texts.len());
+/// The words of all texts, and where each text ends among them.
+fn all_words(texts: &[&str], ask: Asker) -> Result<(Words, Vec<usize>), Unfit> {
+    let size: usize = texts.iter().map(|text| text.len() + 1).sum();
+    let mut all = Vec::with_capacity(size + BEHIND);
+    let mut ends = Vec::with_capacity(texts.len());
     let mut left = Vec::new();
     for text in texts {
-        let start = all.len();
-        if !fold(text, &mut all) {
-            left.push((parts.len(), text.replace('\0', " ")));
-        }
-        parts.push(start..all.len());
+        fold(text, &mut all, &mut left);
+        ends.push(all.len());
         all.push(BORDER);
     }
     if !left.is_empty() {
-        let listed: Vec<&str> = left.iter().map(|(_, text)| text.as_str()).collect();
-        let told = asked(ask, WORDS, &listed.join("\0"))?;
-        if told.matches('\0').count() + 1 != left.len() {
-            return Err(Unfit);
-        }
-        for ((place, _), text) in left.iter().zip(told.split('\0')) {
-            let start = all.len();
-            all.extend_from_slice(text.as_bytes());
-            parts[*place] = start..all.len();
-            all.push(BORDER);
-        }
+        all = with_left(&all, &mut ends, &left, ask)?;
     }
-    let words = Words::new(&all);
-    let which = parts.iter().map(|part| words.within(part)).collect();
-    Ok((words, which))
+    Ok((Words::new(all)?, ends))
+}
+
+/// With the words of what is left to Python where they belong.
+fn with_left(
+    all: &[u8],
+    ends: &mut [usize],
+    left: &[(usize, &str)],
+    ask: Asker,
+) -> Result<Vec<u8>, Unfit> {
+    let listed: Vec<String> = left
+        .iter()
+        .map(|(_, text)| text.replace('\0', " "))
+        .collect();
+    let told = asked(ask, WORDS, &listed.join("\0"))?;
+    if told.matches('\0').count() + 1 != left.len() {
+        return Err(Unfit);
+    }
+    let mut whole = Vec::with_capacity(all.len() + told.len() + BEHIND);
+    let (mut from, mut text, mut added) = (0, 0, 0);
+    for ((at, _), words) in left.iter().zip(told.split('\0')) {
+        while ends[text] < *at {
+            ends[text] += added;
+            text += 1;
+        }
+        whole.extend_from_slice(&all[from..*at]);
+        whole.extend_from_slice(words.as_bytes());
+        from = *at;
+        added += words.len();
+    }
+    for end in &mut ends[text..] {
+        *end += added;
+    }
+    whole.extend_from_slice(&all[from..]);
+    Ok(whole)
 }
 
 /// Words that may be terms in another form.
 struct News<'a> {
     starts: Vec<(&'a [u8], &'a [u8])>,
-    leads: [u64; LEADS / 64], // which there may be, by their hashes
+    leads: [u64; LEADS / 64], // of words and terms, by their hashes
     words: Vec<u8>,
     numbers: Map<Vec<u8>, usize>,
-    places: Vec<(usize, usize, usize)>, // text, place in it, number of the word
+    places: Vec<(usize, usize)>, // place, number of the word
 }
 
 impl<'a> News<'a> {
-    fn new(terms: &[&'a str]) -> Self {
-        let starts: Vec<(&[u8], &[u8])> = terms.iter().map(|term| starts(term)).collect();
+    fn new(question: &Question<'a>) -> Self {
+        let starts: Vec<_> = question.terms.iter().map(|term| starts(term)).collect();
+        let words = question.words.iter().map(|(word, _)| *word);
         let mut leads = [0; LEADS / 64];
-        for (lead, _) in &starts {
+        for lead in words.chain(starts.iter().map(|(lead, _)| *lead)) {
             let spot = spot(first(lead));
             leads[spot / 64] |= 1 << (spot % 64);
         }
@@ -162,7 +194,7 @@ impl<'a> News<'a> {
         }
     }
 
-    /// Whether the first letters of a word may be those of a term.
+    /// Whether the first letters of a word may be those of a term, or of a word of the question.
     fn may(&self, first: u64) -> bool {
         let spot = spot(first);
         self.leads[spot / 64] >> (spot % 64) & 1 == 1
@@ -177,7 +209,7 @@ impl<'a> News<'a> {
             && self.starts.iter().any(|(_, start)| word.starts_with(start))
     }
 
-    fn add(&mut self, word: &[u8], text: usize, place: usize) {
+    fn add(&mut self, word: &[u8], place: usize) {
         let next = self.numbers.len();
         let number = match self.numbers.get(word) {
             Some(number) => *number,
@@ -188,16 +220,21 @@ impl<'a> News<'a> {
                 next
             }
         };
-        self.places.push((text, place, number));
+        self.places.push((place, number));
     }
 
     /// What stands for each of the words.
-    fn signs(&self, ask: Asker) -> Result<Vec<u8>, Unfit> {
+    fn signs(&self, terms: &[&str], ask: Asker) -> Result<Vec<u8>, Unfit> {
         if self.numbers.is_empty() {
             return Ok(Vec::new());
         }
         let listed = std::str::from_utf8(&self.words).map_err(|_| Unfit)?;
-        let found = asked(ask, SIGNS, listed.trim_end())?.into_bytes();
+        let stems = asked(ask, STEMS, listed.trim_end())?;
+        let sign = |stem: &str| {
+            let number = terms.iter().position(|term| *term == stem);
+            number.map_or(OTHER, |number| FIRST + number as u8)
+        };
+        let found: Vec<u8> = stems.split(' ').map(sign).collect();
         Some(found)
             .filter(|found| found.len() == self.numbers.len())
             .ok_or(Unfit)

@@ -18,7 +18,7 @@ const NONE: u8 = u8::MAX;
 struct Read<'a> {
     body: &'a [u8],
     head: &'a [u8],
-    counts: Vec<u32>,
+    counts: &'a mut [u32],
 }
 
 /// The scores of passages, in millionths.
@@ -40,17 +40,19 @@ pub fn scores(
         heads.push(texts.len() - 1);
     }
     let said = question.read(&texts, ask)?;
+    let terms = question.terms.len();
+    let mut counts = vec![0; pieces.len() * terms];
     let mut read = Vec::with_capacity(pieces.len());
-    for (body, head) in said.signs.iter().zip(heads) {
-        read.push(Read::new(body, &said.signs[head], question.terms.len()));
+    for ((body, head), counts) in heads.into_iter().enumerate().zip(counts.chunks_mut(terms)) {
+        read.push(Read::new(said.signs(body), said.signs(head), counts));
     }
     let hidden = find_hidden(question, &said, &mut read);
     Ok(scored(question, &read, &hidden))
 }
 
 impl<'a> Read<'a> {
-    fn new(body: &'a [u8], head: &'a [u8], terms: usize) -> Self {
-        let mut counts = vec![0; terms];
+    /// `counts`: as many zeros as there are terms.
+    fn new(body: &'a [u8], head: &'a [u8], counts: &'a mut [u32]) -> Self {
         for (signs, often) in [(body, 1), (head, HEAD)] {
             for sign in signs.iter().filter(|sign| **sign != OTHER) {
                 counts[usize::from(sign - FIRST)] += often;
@@ -114,8 +116,8 @@ fn find_hidden(question: &Question, said: &Said, read: &mut [Read]) -> Vec<usize
         .collect();
     let mut pieces = Pieces::new(&terms);
     let mut run = Vec::new();
-    for (read, which) in read.iter_mut().zip(&said.which) {
-        said.words.run(which.clone(), &mut run);
+    for (text, read) in read.iter_mut().enumerate() {
+        said.run(text, &mut run);
         pieces.find(&run, |number| read.counts[absent[number]] += 1);
     }
     absent

@@ -4,6 +4,8 @@
 use crate::border::Unfit;
 use crate::log_signs::{is_letter, is_sign, is_space};
 
+const TOGETHER: usize = 32; // bytes
+
 /// Whether a word may begin behind this text.
 pub fn begins(before: &str) -> Result<bool, Unfit> {
     before.chars().next_back().map_or(Ok(true), is_other)
@@ -37,10 +39,40 @@ pub fn is_accent(sign: char) -> bool {
     matches!(sign, '\u{300}'..='\u{36f}')
 }
 
-/// Letters that `re` takes for i, s and k where case does not count.
+/// Letters that `re` takes for i, s and k where case does not count: U+0130, U+0131, U+017F and
+/// U+212A.
 pub fn has_other_cases(text: &str) -> bool {
-    let others = ['\u{130}', '\u{131}', '\u{17f}', '\u{212a}'];
-    !text.is_ascii() && others.iter().any(|sign| text.contains(*sign))
+    let mut rest = text.as_bytes();
+    loop {
+        let at = find(rest, |byte| matches!(byte, 0xc4 | 0xc5 | 0xe2));
+        match &rest[at..] {
+            [] => return false,
+            [0xc4, 0xb0 | 0xb1, ..] | [0xc5, 0xbf, ..] | [0xe2, 0x84, 0xaa, ..] => return true,
+            more => rest = &more[1..],
+        }
+    }
+}
+
+/// Where the first such byte stands, or how many bytes there are. Many are looked at together.
+pub fn find(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    let mut at = 0;
+    for part in bytes.chunks(TOGETHER) {
+        if part.iter().fold(false, |found, byte| found | is(*byte)) {
+            return at + part.iter().position(|byte| is(*byte)).unwrap_or(0);
+        }
+        at += part.len();
+    }
+    at
+}
+
+/// Where a sign of ASCII stands from there on.
+pub fn places(text: &str, from: usize, sign: u8) -> impl Iterator<Item = usize> + '_ {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let found = at + find(&text.as_bytes()[at..], |byte| byte == sign);
+        at = (found + 1).min(text.len());
+        (found < text.len()).then_some(found)
+    })
 }
 
 /// Whether these letters stand here, in whatever case.
@@ -64,11 +96,12 @@ pub fn after<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
 pub struct Starts {
     one: [bool; HASHES],
     other: [bool; HASHES],
-    mask: u64, // of the letters that count
+    mask: u32, // of the letters that count
 }
 
-const HASHES: usize = 1 << 12;
+const HASHES: usize = 1 << 13;
 const STEP: usize = 4; // places that are looked at together
+const EIGHT: usize = 8; // bytes
 const CASES: u64 = 0x2020_2020_2020_2020; // what makes capitals small letters
 const FACTORS: (u32, u32) = (0x9e37_79b1, 0x85eb_ca77);
 
@@ -78,11 +111,11 @@ impl Starts {
         let mut found = Starts {
             one: [false; HASHES],
             other: [false; HASHES],
-            mask: u32::MAX as u64 >> (32 - 8 * letters),
+            mask: u32::MAX >> (32 - 8 * letters),
         };
         let mut number = 0;
         while number < words.len() {
-            let word = (u32::from_le_bytes(words[number]) as u64 | CASES) & found.mask;
+            let word = (u32::from_le_bytes(words[number]) | CASES as u32) & found.mask;
             found.one[hash(word, FACTORS.0)] = true;
             found.other[hash(word, FACTORS.1)] = true;
             number += 1;
@@ -93,31 +126,34 @@ impl Starts {
     /// The first place from `from` on where one may stand; none where less than four bytes do.
     pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
-        while at + STEP <= text.len() {
-            let mut bytes = [0; 8];
-            let near = &text[at..text.len().min(at + bytes.len())];
-            match near {
-                [a, b, c, d, e, f, g, h] => bytes = [*a, *b, *c, *d, *e, *f, *g, *h],
-                _ => bytes[..near.len()].copy_from_slice(near),
-            }
-            let letters = u64::from_le_bytes(bytes) | CASES;
-            let may = |step: u32| self.one[hash(letters >> (step * 8) & self.mask, FACTORS.0)];
-            if may(0) | may(1) | may(2) | may(3) {
-                let found = (0..STEP).find(|step| self.has(letters >> (step * 8) & self.mask));
-                if let Some(step) = found {
-                    return Some(at + step);
-                }
+        while let Some(near) = text.get(at..at + EIGHT) {
+            let mut bytes = [0; EIGHT];
+            bytes.copy_from_slice(near);
+            if let Some(step) = self.first(bytes) {
+                return Some(at + step);
             }
             at += STEP;
         }
-        None
+        let last = text.get(at..).unwrap_or(&[]);
+        let mut bytes = [0; EIGHT];
+        bytes[..last.len()].copy_from_slice(last);
+        let fits = |step: &usize| step + STEP <= last.len();
+        self.first(bytes).filter(fits).map(|step| at + step)
     }
 
-    fn has(&self, word: u64) -> bool {
-        self.one[hash(word, FACTORS.0)] && self.other[hash(word, FACTORS.1)]
+    /// At which of the first places one may stand.
+    fn first(&self, bytes: [u8; EIGHT]) -> Option<usize> {
+        let letters = u64::from_le_bytes(bytes) | CASES;
+        let word = |step: usize| (letters >> (step * 8)) as u32 & self.mask;
+        let may = |step: usize| self.one[hash(word(step), FACTORS.0)];
+        if may(0) | may(1) | may(2) | may(3) {
+            let is = |step: &usize| may(*step) && self.other[hash(word(*step), FACTORS.1)];
+            return (0..STEP).find(is);
+        }
+        None
     }
 }
 
-const fn hash(letters: u64, factor: u32) -> usize {
-    ((letters as u32).wrapping_mul(factor) >> 20) as usize
+const fn hash(letters: u32, factor: u32) -> usize {
+    (letters.wrapping_mul(factor) >> 19) as usize
 }

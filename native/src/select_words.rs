@@ -2,25 +2,28 @@
 
 use std::ops::Range;
 
+use crate::border::Unfit;
+
 const BLOCK: usize = 64; // bytes, of which one number each says what they are
 const MARGIN: usize = 8; // bytes behind all words, for whoever reads eight at once
+/// For so many bytes there had better be room behind texts.
+pub const BEHIND: usize = BLOCK + MARGIN;
 
 /// The words of texts in lower case.
 pub struct Words {
     low: Vec<u8>, // letters and digits; 0 for all other bytes
-    bounds: Vec<(usize, usize)>,
+    bounds: Vec<(u32, u32)>,
 }
 
 impl Words {
     /// Of folded texts, with other signs between.
-    pub fn new(text: &[u8]) -> Self {
-        let mut low = Vec::with_capacity(text.len() + BLOCK + MARGIN);
-        let mut bounds: Vec<(usize, usize)> = Vec::with_capacity(text.len() / 5);
+    pub fn new(mut text: Vec<u8>) -> Result<Self, Unfit> {
+        let size = u32::try_from(text.len()).map_err(|_| Unfit)?;
+        text.resize((text.len() + BLOCK - 1) / BLOCK * BLOCK + MARGIN, 0);
+        let mut bounds: Vec<(u32, u32)> = Vec::with_capacity(text.len() / 5);
         let mut ended = 0;
         let (mut letter, mut small) = (0, 0); // whether the byte before is one
-        for (number, part) in text.chunks(BLOCK).enumerate() {
-            let mut block = [0; BLOCK];
-            block[..part.len()].copy_from_slice(part);
+        for (number, block) in text.chunks_exact_mut(BLOCK).enumerate() {
             let mut kinds = [0; BLOCK];
             for (byte, kind) in block.iter_mut().zip(&mut kinds) {
                 let small = byte.wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10;
@@ -29,7 +32,6 @@ impl Words {
                 *kind = u8::from(letter) | u8::from(capital) << 1 | u8::from(small) << 2;
                 *byte = (*byte | u8::from(capital) << 5) & u8::from(letter).wrapping_neg();
             }
-            low.extend_from_slice(&block);
             let (letters, capitals, smalls) = (bits(&kinds, 0), bits(&kinds, 1), bits(&kinds, 2));
             let humps = capitals & (smalls << 1 | small);
             let before = letters << 1 | letter;
@@ -37,34 +39,35 @@ impl Words {
             let mut ends = before & (!letters | humps);
             letter = letters >> (BLOCK - 1);
             small = smalls >> (BLOCK - 1);
-            let at = number * BLOCK;
+            let at = (number * BLOCK) as u32;
             while starts != 0 {
-                bounds.push((at + starts.trailing_zeros() as usize, text.len()));
+                bounds.push((at + starts.trailing_zeros(), size));
                 starts &= starts - 1;
             }
             while ends != 0 {
-                bounds[ended].1 = at + ends.trailing_zeros() as usize;
+                bounds[ended].1 = at + ends.trailing_zeros();
                 ended += 1;
                 ends &= ends - 1;
             }
         }
-        low.resize(low.len() + MARGIN, 0);
-        Words { low, bounds }
+        Ok(Words { low: text, bounds })
     }
 
-    /// Which words stand in this part of the texts.
-    pub fn within(&self, part: &Range<usize>) -> Range<usize> {
-        let place = |at: usize| self.bounds.partition_point(|(start, _)| *start < at);
-        place(part.start)..place(part.end)
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bounds.len()
     }
 
-    /// Of each of these words its letters, and the first eight, or zeros, as one number.
-    pub fn iter(&self, which: Range<usize>) -> impl Iterator<Item = (&[u8], u64)> {
-        let bounds = self.bounds[which].iter();
+    /// Of the words from this one on that stand before that byte the letters, and the first eight,
+    /// or zeros, as one number.
+    pub fn until(&self, first: usize, end: usize) -> impl Iterator<Item = (&[u8], u64)> {
+        let bounds = self.bounds[first..].iter();
+        let bounds = bounds.take_while(move |(start, _)| (*start as usize) < end);
         bounds.map(move |(start, end)| {
-            let word = &self.low[*start..*end];
+            let start = *start as usize;
+            let word = &self.low[start..*end as usize];
             let behind = MARGIN - word.len().min(MARGIN);
-            let first = u64::from_le_bytes(self.eight(*start));
+            let first = u64::from_le_bytes(self.eight(start));
             (word, first << (behind * 8) >> (behind * 8))
         })
     }
@@ -79,17 +82,26 @@ impl Words {
     pub fn run(&self, which: Range<usize>, run: &mut Vec<u8>) {
         let mut size = 0;
         for (start, end) in &self.bounds[which] {
+            let (start, end) = (*start as usize, *end as usize);
             run.resize(run.len().max(size + end - start + MARGIN), 0);
             if end - start <= MARGIN {
-                run[size..size + MARGIN].copy_from_slice(&self.eight(*start));
+                run[size..size + MARGIN].copy_from_slice(&self.eight(start));
             } else {
-                run[size..size + end - start].copy_from_slice(&self.low[*start..*end]);
+                run[size..size + end - start].copy_from_slice(&self.low[start..end]);
             }
             size += end - start;
         }
         run.truncate(size);
         run.resize(size + 3, 0);
     }
+}
+
+/// The first eight bytes of a word, or zeros, as a number.
+pub fn first(word: &[u8]) -> u64 {
+    let mut bytes = [0; MARGIN];
+    let size = word.len().min(MARGIN);
+    bytes[..size].copy_from_slice(&word[..size]);
+    u64::from_le_bytes(bytes)
 }
 
 /// The same bit of each byte.

@@ -11,10 +11,8 @@ from policies.compress.select_choice import NONE, Limits, chosen
 from policies.compress.select_passages import passages
 from policies.compress.select_pins import factual, named, names, troubled
 from policies.compress.select_rank import lexical
-from policies.compress.select_words import BORDER, OTHER, STOP, Question, plain, stem
+from policies.compress.select_words import BORDER, Question, plain, stem
 from policies.compress.text_protected import looks_like_code_or_diff
-
-_STOPPED = " ".join(STOP)
 
 
 def form(  # noqa: PLR0913 - what a form depends on
@@ -42,37 +40,39 @@ def selected(
             return None
         tokens = None if limits == NONE else count(text)
         asked = _asked(question, read, (*limits, tokens), pasted=pasted)
-        made = native.select(asked, text, _answers(question, read, count))
+        counted = [""]
+        made = native.select(asked, text, _answers(question, count, counted))
     except native.Unfit:
         split = passages(text, pasted=pasted)
         return split and chosen(text, split, question, limits, (lexical, count))
     if made is None:
         return None
     gone, _, short = made.partition("\0")
-    return Short(short, int(gone))
+    return Short(short or counted[-1], int(gone))
 
 
 def _asked(question: str, read: Question, limits: Iterable[object], *, pasted: bool) -> str:
-    """What is asked, in five lines."""
-    bounds = " ".join("-" if each is None else str(each) for each in limits)
-    names = " ".join(named(question))
+    """What is asked, in four lines."""
+    share, room, tokens = ("-" if each is None else each for each in limits)
     lines = (
-        f"{bounds} pasted" if pasted else bounds,
+        f"{share} {room} {tokens}{' pasted' if pasted else ''}",
         " ".join(read.said),
         " ".join(read.terms),
-        _STOPPED,
-        names,
+        " ".join(named(question)),
     )
     return "\n".join(lines)
 
 
-def _answers(question: str, read: Question, count: Count) -> Sequence[Callable[[str], str]]:
-    """What Rust asks for, in the order of its numbers. "" is no."""
-    signs = read.signs
+def _answers(question: str, count: Count, counted: list[str]) -> Sequence[Callable[[str], str]]:
+    """What Rust asks for, in the order of its numbers. "" is no. `counted` gets what is counted."""
 
     def is_named(passage: str) -> str:
         found = names(question)
         return "yes" if found is not None and found.search(passage) else ""
+
+    def size(short: str) -> str:
+        counted.append(short)
+        return str(count(short))
 
     return (
         lambda whole: "yes" if looks_like_code_or_diff(whole) else "",
@@ -80,6 +80,6 @@ def _answers(question: str, read: Question, count: Count) -> Sequence[Callable[[
         lambda passage: "yes" if factual(passage) else "",
         is_named,
         lambda texts: plain(texts.split(BORDER)),
-        lambda words: "".join(signs.get(stem(word), OTHER) for word in words.split(" ")),
-        lambda short: str(count(short)),
+        lambda words: " ".join(map(stem, words.split(" "))),
+        size,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -33,6 +33,7 @@ _KINDS = (
 _HUMP = b"aA"  # of camel case
 _LEAD = 3  # letters that a word and its stem have in common
 _LONG = 5  # letters of a word that may stand in pieces
+_LONGEST = 64  # letters of a word whose stem is remembered
 
 # Words that say how something is asked, not what: they are rare in some texts and mean nothing.
 _ASKING = """
@@ -95,29 +96,39 @@ def _pairs(match: re.Match[str]) -> str:
     return " ".join(["", *(run[at : at + 2] for at in range(max(1, len(run) - 1))), ""])
 
 
-@lru_cache(65_536)
 def stem(word: str) -> str:
     """Of an English word what its forms have in common (Snowball)."""
     if len(word) < _LEAD or not word.isascii():
         return word
+    return _kept(word) if len(word) <= _LONGEST else _stem(word)
+
+
+def _stem(word: str) -> str:
     found: str = _stemmer.stemWord(word)
     if found == word and len(word) == _LEAD + 1 and word.endswith("s"):  # such as `cfcs`
         return word if word.endswith("ss") else word[:-1]
     return found
 
 
-class Question:
-    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems.
+_kept = lru_cache(65_536)(_stem)
 
-    `signs`: a character for each of them. `long`: those that may also stand in pieces, such as
-    `superbowl` as `Super Bowl`.
-    """
+
+class Question:
+    """`said`: its words in order, without stop-words and at most so many; `terms`: their stems."""
 
     def __init__(self, text: str, most: int = 64) -> None:
         self.said = [word for word in plain([text]).split() if word not in STOP][:most]
         self.terms = [stem(word) for word in self.said]
-        self.signs = {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
-        self.long = {stem(word) for word in self.said if len(word) >= _LONG}
+
+    @cached_property
+    def signs(self) -> dict[str, str]:
+        """A character for each of the terms."""
+        return {term: chr(_FIRST + n) for n, term in enumerate(dict.fromkeys(self.terms))}
+
+    @cached_property
+    def long(self) -> set[str]:
+        """The terms that may also stand in pieces, such as `superbowl` as `Super Bowl`."""
+        return {stem(word) for word in self.said if len(word) >= _LONG}
 
     def read(self, texts: str) -> list[str]:
         """Of each of these `plain` texts a sign for each word that is no stop-word.

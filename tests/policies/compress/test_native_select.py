@@ -237,7 +237,7 @@ def test_an_interrupt_in_between_is_not_lost(capfd, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "head", ["", "- - -", "x - -\na\na\nb\n", "- - -\na b\na\nc\n", "- - -\na\na\n"]
+    "head", ["", "- - -", "x - -\na\na\n", "- - -\na b\na\n", "- - -\n\n\n", "- - -\na\na"]
 )
 def test_what_is_not_asked_so_is_left_to_python(head):
     with pytest.raises(native.Unfit):

@@ -178,8 +178,9 @@ def test_what_is_asked_is_the_end():
         "```\n" * 100_000,
         "*" * 500_000, "=" * 500_000, "# a\n" * 100_000, "aB" * 250_000,
         "ECONN" * 100_000, f"# {'gold ' * 40_000}" + "\n\ngold" * 50_000, "returned " * 50_000,
+        "\n[" * 400_000, "\n[1]\n" * 100_000, "\r" * 800_000,
     ],
-    ids=range(29),
+    ids=range(32),
 )  # fmt: skip
 def test_texts_made_to_take_long(text):
     same(f"gold\n\n{text}\n\ntin\n\ngold", "gold a_b error 1.5", alone=False)

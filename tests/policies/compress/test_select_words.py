@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.compress import select_words
 from policies.compress.select_words import BORDER, OTHER, STOP, Question, fold, plain, stem
 
 
@@ -34,6 +35,13 @@ def test_unspaced_scripts_are_read_in_pairs():
 )
 def test_forms_of_a_word_have_one_stem(one, other):
     assert stem(one) == stem(other)
+
+
+def test_long_words_are_stemmed_and_not_remembered():
+    before = select_words._kept.cache_info().currsize
+    for size, kept in ((65, 0), (64, 1)):
+        assert stem(f"{'x' * (size - 4)}bugs") == f"{'x' * (size - 4)}bug"
+        assert select_words._kept.cache_info().currsize == before + kept
 
 
 def test_a_question_has_terms_and_no_stop_words():
@@ -102,7 +110,7 @@ def test_threads_do_not_disturb_one_another():
     sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(3) as pool:
-            runs = [pool.submit(lambda: [*map(stem.__wrapped__, listed * 500)]) for _ in range(3)]
+            runs = [pool.submit(lambda: [*map(select_words._stem, listed * 500)]) for _ in range(3)]
             assert all(run.result() == stems * 500 for run in runs)
     finally:
         sys.setswitchinterval(interval)
