@@ -9,7 +9,7 @@ from policies.base.call import Call, Dialect, Effect
 from policies.base.plan import Outcome
 from policies.base.policy import policy
 from policies.base.ports import Count, Store, View
-from policies.base.step import Edit, Skip, Step
+from policies.base.step import Skip, Step
 from policies.compress.backref_again import Again
 from policies.compress.freeze import FreezeSettings, Frozen, There
 from policies.compress.freeze_form import Form, Rules
@@ -50,7 +50,7 @@ class Lossless(Frozen):
     ) -> tuple[list[tuple[Message, Sent]], object]:
         """The forms of texts, and in these what stands in an earlier message already."""
         found, learnt = await super().forms(call, view, there, until)
-        listed, messages, notes = there
+        listed, messages = there.listed, there.messages
         if len(messages) < 2 or not _numbered(call):
             return found, learnt and (learnt, None)
         both = {message.number: (message, sent) for message, sent in found}
@@ -58,7 +58,7 @@ class Lossless(Frozen):
         for message, sent in found:
             sending[message.number] = sent.raw or message.raw
         results = [Message(sending[number], start, number) for _, start, number in messages]
-        so = There(listed._replace(raws=sending), results, notes)
+        so = there._replace(listed=listed._replace(raws=sending), messages=results)
         again, more = await self._again.forms(call, view, so, until)
         for message, sent in again:
             number = message.number
@@ -66,12 +66,16 @@ class Lossless(Frozen):
             both[number] = (whole, _after(both[number][1], sent) if number in both else sent)
         return list(both.values()), (learnt, more) if learnt or more else None
 
+    async def doubt(self, call: Call) -> None:
+        """Look at all of a conversation again."""
+        await super().doubt(call)
+        await self._again.doubt(call)
+
     async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
         """Store what was learnt, for restarts and other workers."""
-        if isinstance(step, Edit | Skip) and isinstance(step.memo, tuple):
-            learnt, more = step.memo
-            await super().settle(call, Skip("", learnt), outcome, store)
-            await self._again.settle(call, Skip("", more), outcome, store)
+        learnt, more = step.memo if isinstance(step.memo, tuple) else (None, None)
+        await super().settle(call, Skip("", learnt), outcome, store)
+        await self._again.settle(call, Skip("", more), outcome, store)
 
     async def aclose(self) -> None:
         """End the threads."""
@@ -95,7 +99,6 @@ def _after(first: Sent, second: Sent) -> Sent:
         results=max(first.results, second.results),
         before=first.before + second.before,
         after=first.after + second.after,
-        disputed=first.disputed or second.disputed,
     )
 
 

@@ -79,14 +79,20 @@ class Engine:
             folds.append(found[0])
             return found
 
-        (rows, final, edited), watched, why = await self._cheapest(call, pipeline, fold)
+        found, watched, why = await self._cheapest(call, pipeline, fold)
+        if why == DRIFT and await self._watch.doubted(pipeline, found[0]):
+            folds.clear()
+            found, watched, why = await self._cheapest(call, pipeline, fold)
+        rows, final, edited = found
         others = [other for other in folds if other is not rows]  # most requests have none
         aside = pipeline.aside(others) if others else ()
-        if why and watched is not call:
+        drifted = why == DRIFT
+        edits = None if watched is call or not why else watched
+        if edits is not None and not (drifted and await self._watch.keeps_more(call, edits)):
             rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
-        terms, name, drifted = self._terms(edited), pipeline.name, why == DRIFT
+        terms, name = self._terms(edited), pipeline.name
         taken = (call, edited, tuple(rows), final, name, holdout, unit, watched, terms, drifted)
         return Plan(*taken, aside)
 
@@ -115,7 +121,7 @@ class Engine:
     ) -> tuple[Call | None, str]:
         if found[1] is not None:
             return None, ""
-        return await self._watch.review(call, found[0], restless=pipeline.restless, anew=anew)
+        return await self._watch.review(call, found[0], pipeline, anew=anew)
 
     async def _unedited(
         self,
@@ -278,7 +284,8 @@ class Engine:
 
 
 def _not_done(outcome: Outcome, row: Row) -> Outcome:
-    return msgspec.structs.replace(outcome, applied=False, supposed=row.mode == "shadow")
+    supposed, refused = row.mode == "shadow", row.mode == "guarded"
+    return msgspec.structs.replace(outcome, applied=False, supposed=supposed, refused=refused)
 
 
 def _guarded(row: Row) -> Row:

@@ -83,7 +83,7 @@ class Metrics:
         self._cached = counter(
             "upstream_cached_tokens", "Tokens read from providers' caches.", "backend"
         )
-        self._drift = counter("prefix_drift", "Turns left untouched to extend their history.")
+        self._drift = counter("prefix_drift", "Turns whose edits did not extend their history.")
         self._rolled_back = counter("rollbacks", "Routes switched to shadow.", "route", "pipeline")
         self._coalesced = counter("coalesced", "Requests that shared an upstream call.")
         self._failed = counter("policy_errors", "Policies that raised or ran late.", "policy")

@@ -52,6 +52,7 @@ class Pipeline(msgspec.Struct, frozen=True):
     holdout: float
     restless: bool = False  # set here: a turn that is not edited may follow one that was
     departing: tuple[int, ...] = ()  # set here: the stages that are told what is under way
+    learning: tuple[int, ...] = ()  # set here: those that are told of every plan
 
     def __post_init__(self) -> None:
         may = _RESTLESS & self.effects
@@ -61,6 +62,24 @@ class Pipeline(msgspec.Struct, frozen=True):
         told = enumerate(type(stage.policy).depart for stage in self.stages)
         departing = tuple(number for number, depart in told if depart is not idle)
         msgspec.structs.force_setattr(self, "departing", departing)
+        wanting = enumerate(stage.policy.every_plan for stage in self.stages)
+        learning = tuple(number for number, wants in wanting if wants)
+        msgspec.structs.force_setattr(self, "learning", learning)
+
+    def news(self, rows: Sequence[Row]) -> bool:
+        """Whether a policy has met what another worker may edit, if this one had no time to."""
+        for number in self.learning:
+            if number < len(rows):
+                row = rows[number]
+                if row.applied and row.step.memo is not None:
+                    return True
+        return False
+
+    def doubtful(self, rows: Sequence[Row]) -> Sequence[tuple[Policy, Row]]:
+        """The policies that were asked and may decide otherwise on second thoughts."""
+        idle: object = Base.doubt
+        pairs = zip((stage.policy for stage in self.stages), rows, strict=False)
+        return [(one, row) for one, row in pairs if row.applied and type(one).doubt is not idle]
 
     def aside(self, folds: Sequence[Sequence[Row]]) -> tuple[tuple[int, Row], ...]:
         """What foldings that are not taken have taught those who want to know, by stage."""
@@ -68,5 +87,5 @@ class Pipeline(msgspec.Struct, frozen=True):
             (number, row)
             for rows in folds
             for number, row in enumerate(rows)
-            if self.stages[number].policy.every_plan and row.mode in ASKED
+            if number in self.learning and row.mode in ASKED
         )

@@ -10,6 +10,7 @@ from policies.base.ports import Store
 from policies.base.step import Edit, Step
 from proxy.edits import after, earlier, rewritten
 from proxy.guards.guards import SPACE, Guards
+from proxy.pipeline import Pipeline
 
 
 class Watch:
@@ -49,21 +50,43 @@ class Watch:
         return step if pays else instead
 
     async def review(
-        self, call: Call, rows: Sequence[Row], *, restless: bool, anew: bool = False
+        self, call: Call, rows: Sequence[Row], pipeline: Pipeline, *, anew: bool = False
     ) -> tuple[Call | None, str]:
         """The call whose prompt is compared with the turn before, if any, and why it must not go.
 
-        A guard that fails refuses the edits.
+        Unedited it is compared if the pipeline is `restless`, or has met `news`. A guard that fails
+        refuses the edits.
         """
         watched = rewritten(call, rows)
-        if watched is call and not restless:
+        news = watched is call and pipeline.news(rows)
+        if watched is call and not (news or pipeline.restless):
             return None, ""
         store = self._bind(SPACE, call.tenant)
         try:
-            return watched, await self._guards.refuses(call, watched, store, anew=anew)
+            refused = await self._guards.refuses(call, watched, store, anew=anew, again=news)
+            return watched, refused
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._failed(error)
             return watched, "could not be checked"
+
+    async def doubted(self, pipeline: Pipeline, rows: Sequence[Row]) -> bool:
+        """Whether any policies may decide otherwise on second thoughts, of which they are told."""
+        doubtful = pipeline.doubtful(rows)
+        for policy, row in doubtful:
+            try:
+                await policy.doubt(row.call)
+            except Exception as error:  # noqa: BLE001 - the client's own request goes on
+                self._failed(error)
+        return bool(doubtful)
+
+    async def keeps_more(self, call: Call, watched: Call) -> bool:
+        """Whether more stays of what was sent for the turn before with the edits than without."""
+        store = self._bind(SPACE, call.tenant)
+        try:
+            return await self._guards.keeps_more(call, watched, store)
+        except Exception as error:  # noqa: BLE001 - the client's own request goes on
+            self._failed(error)
+            return False
 
     async def sent(self, plan: Plan, now: float) -> None:
         """The reply to a watched plan has begun; never raises."""
@@ -71,6 +94,7 @@ class Watch:
             return
         store = self._bind(SPACE, plan.original.tenant)
         try:
-            await self._guards.sent(plan.original, plan.watched, store, now)
+            ways = plan.original, plan.watched
+            await self._guards.sent(*ways, store, now, broken=plan.drifted)
         except Exception as error:  # noqa: BLE001 - the client's own request goes on
             self._failed(error)

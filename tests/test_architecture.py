@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "proxy.holdout": BASE,
     "proxy.edits": BASE,
     "proxy.pipeline": BASE,
-    "proxy.watch": (*BASE, "proxy.edits", "proxy.guards*"),
+    "proxy.watch": (*BASE, "proxy.edits", "proxy.guards*", "proxy.pipeline"),
     "proxy.engine": (
         *BASE,
         "proxy.deadline",

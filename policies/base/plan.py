@@ -75,4 +75,5 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     error: str | None = None
     applied: bool = True  # whether the step that is settled was carried out
     supposed: bool = False  # it was not, and is to be taken for that: the policy is in shadow
+    refused: bool = False  # it was not, since a guard had it left off
     revoked: tuple[str, ...] = ()  # of the step's own fields, those that the upstream rejected

@@ -55,6 +55,12 @@ class Policy(Protocol):
         view is not on `trial`.
         """
 
+    async def doubt(self, call: Call) -> None:
+        """What was planned does not go on as the turn before was sent; it is planned once more.
+
+        Another worker may have sent that turn, and have stored how.
+        """
+
     def depart(self, call: Call, step: Step) -> None:
         """The request is being sent as the step says. Followed by one `land`, whatever happens."""
 
@@ -91,6 +97,9 @@ class Base:
     def reads(self, call: Call, terms: Terms) -> bool:  # noqa: ARG002 - the contract's
         """The body's bytes are enough."""
         return False
+
+    async def doubt(self, call: Call) -> None:
+        """It does not depend on what other workers know."""
 
     def depart(self, call: Call, step: Step) -> None:
         """Nothing hangs on what is under way."""

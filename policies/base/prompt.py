@@ -1,8 +1,9 @@
 """The prompt of a request as a provider's prompt cache reads it: blocks in provider order.
 
-Two blocks have the same `chain` when all JSON text up to them is the same, value by value.
-Cache marks do not count, since providers do not hash them; nor does it whether a text stands
-alone or in the one-part list that it must become to carry a mark.
+Two blocks have the same `chain` when all JSON text up to them is the same, value by value, in
+whatever way strings and white space are written. Cache marks do not count, since providers do
+not hash them; nor does it whether a text stands alone or in the one-part list that it must
+become to carry a mark.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from policies.base.call import Dialect
 from policies.base.prompt_memo import Memo
-from policies.base.prompt_parts import Part, Unknown, item, message, system, tools
+from policies.base.prompt_parts import Part, Unknown, item, message, system, tools, written
 from policies.base.spans import Path
 
 Place = Literal["tools", "system", "message"]
@@ -189,7 +189,7 @@ def _responses(top: Fields) -> Iterator[Block]:
 def _whole(dialect: Dialect, raw: Raw) -> Sequence[Part]:  # noqa: ARG001 - as all readers
     """One block of the text as it stands, unless it is null."""
     text = bytes(raw)
-    return () if text == b"null" else (Part((b"w", text), (), len(text)),)
+    return () if text == b"null" else (Part((b"w", written(text)), (), len(text)),)
 
 
 def _completions(top: Fields) -> Iterator[Block]:

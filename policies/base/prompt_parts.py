@@ -74,6 +74,8 @@ _closing = re.compile(rb"\s*(?:," + _plain + rb")*\}")
 
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Unknown(Exception):
@@ -123,8 +125,21 @@ def _pairs(values: dict[str, Raw]) -> tuple[list[bytes], bool]:
         if key in MARKS:
             marked = marked or text != b"null"
         else:
-            found += (key.encode(), text)
+            found += (key.encode(), written(text))
     return found, marked
+
+
+def written(text: bytes) -> bytes:
+    """A JSON text in the one way that msgspec writes it, if it can be read and may be another.
+
+    Some clients write the same messages otherwise in every turn: the model reads the same.
+    """
+    if text[:1] not in (b'"', b"[", b"{") or (text[:1] == b'"' and b"\\" not in text):
+        return text
+    try:
+        return _encode(_decode(text))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return text
 
 
 def system(dialect: Dialect, raw: Raw) -> Sequence[Part]:
@@ -141,7 +156,8 @@ def system(dialect: Dialect, raw: Raw) -> Sequence[Part]:
 
 def _text(head: tuple[bytes, ...], text: bytes, path: Path, *, markable: bool = True) -> Part:
     """A text that stands alone. Anthropic refuses marks on blank texts, and blank parts."""
-    return Part((*head, b"t", text), path, len(text), markable and bool(text.strip(_BLANK)))
+    markable = markable and bool(text.strip(_BLANK))
+    return Part((*head, b"t", written(text)), path, len(text), markable)
 
 
 def message(dialect: Dialect, raw: Raw) -> Sequence[Part]:

@@ -19,8 +19,8 @@ from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Duration, Size
 from policies.compress.freeze_memory import Generations
-from policies.compress.freeze_places import Listing, Message, conversation
-from policies.compress.freeze_sent import DISPUTED, Sent
+from policies.compress.freeze_places import Listing, Message
+from policies.compress.freeze_sent import UNCHANGED, Sent
 from policies.compress.freeze_sight import NEVER, FirstSight, Learnt, Recipe
 from policies.compress.freeze_turns import turn
 
@@ -29,11 +29,12 @@ Found = Sequence[tuple[Message, Sent]]
 
 
 class There(NamedTuple):
-    """All messages, those that may change, and notes on what they begin with."""
+    """All messages, those that may change, notes on what they begin with, and of what `talk`."""
 
     listed: Listing
     messages: Sequence[Message]
     notes: dict[object, object]
+    talk: bytes
 
 
 class _Settled(NamedTuple):
@@ -78,6 +79,7 @@ class Frozen(Base):
         self._mark = object()  # by which notes are found, which may outlive the policy
         self._signs = {each: recipe.signs(each) for each in Dialect}
         self._sent: Generations[_Key, Sent] = Generations(half)
+        self._doubts: Generations[_Key, int] = Generations(half // 8)  # by conversation
         self._sight = FirstSight(recipe, half, settings.ttl, threads)
 
     def idle(self, call: Call, terms: Terms) -> str:  # noqa: ARG002 - the contract's
@@ -96,6 +98,18 @@ class Frozen(Base):
         except MalformedBody:
             return False
 
+    async def doubt(self, call: Call) -> None:
+        """Look at all of a conversation again: what was late elsewhere is in the store."""
+        here = await turn(call)
+        if here is not None:
+            *whose, doubts = self._scope(call, here.conversation())
+            self._doubts.put(tuple(whose), cast("int", doubts) + 1, 0)
+
+    def _scope(self, call: Call, talk: bytes) -> _Key:
+        """What the messages of a conversation are remembered under."""
+        whose = call.tenant, call.model, call.dialect, talk
+        return *whose, self._doubts.get(whose) or 0
+
     async def plan(self, call: Call, view: View) -> Step:
         """`Edit` where texts of the prompt have shorter forms."""
         return await self.look(call, view, perf_counter() + self.settings.budget)
@@ -111,15 +125,15 @@ class Frozen(Base):
         here = await turn(call)
         if here is None:
             return Skip("a shape to leave alone")
-        there = There(here.listed, here.holding(wanted), here.notes)
+        there = There(here.listed, here.holding(wanted), here.notes, here.conversation())
         _, new = self._known(call, there)
         try:
             if new and until > NEVER:  # a vocabulary takes longer to load than a text may wait
                 until += await self._sight.counting(call.model, view.counter(call.model))
             found, learnt = await self.forms(call, view, there, until)
         except asyncio.CancelledError:  # the engine goes on without this policy
-            for message, key in new if not view.trial else ():
-                self._remember(key, len(message.raw), conversation(here.listed), DISPUTED)
+            for _, key in new if not view.trial else ():
+                self._remember(key, UNCHANGED)
             there.notes.pop(self._mark, None)
             raise
         if not view.trial and not self._sight.prepared(call.model):  # all was known; more will come
@@ -136,16 +150,15 @@ class Frozen(Base):
         found, fresh = self._known(call, there)
         learnt: Learnt | None = None
         if fresh:
-            listed, here = there.listed, conversation(there.listed)
-            texts = [message for message, _ in fresh]
-            made, learnt = await self._sight.look(call, view, (listed, texts), here, until)
+            texts = there.listed, [message for message, _ in fresh]
+            made, learnt = await self._sight.look(call, view, texts, there.talk, until)
             for (message, key), sent in zip(fresh, made, strict=True):
                 if not view.trial:
-                    self._remember(key, len(message.raw), here, sent)
+                    self._remember(key, sent)
                 if sent.raw is not None:
                     found.append((message, sent))
         if not view.trial:
-            there.notes[self._mark] = _Settled(_scope(call), there.messages, found)
+            there.notes[self._mark] = _Settled(self._scope(call, there.talk), there.messages, found)
         return found, learnt
 
     def _settled(self, there: There, scope: _Key) -> _Settled:
@@ -164,7 +177,7 @@ class Frozen(Base):
         By Python's hash, which is keyed by a secret of the process and 64 bits wide: that of
         the message, and of all before it where forms depend on them.
         """
-        scope = _scope(call)
+        scope = self._scope(call, there.talk)
         settled = self._settled(there, scope)
         listed, messages = there.listed, there.messages[len(settled.messages) :]
         contextual = self._recipe.contextual and messages
@@ -173,10 +186,8 @@ class Frozen(Base):
         fresh: list[tuple[Message, _Key]] = []
         for message in messages:
             text = message.raw
-            key = (scope, before[message.number] if before else 0, hash(text))
-            known = self._sent.get((*key, len(text)))
-            if known is DISPUTED:
-                known = self._sent.get((*key, conversation(listed)))
+            key = (scope, before[message.number] if before else 0, hash(text), len(text))
+            known = self._sent.get(key)
             if known is None:
                 fresh.append((message, key))
             elif known.raw is not None:
@@ -190,11 +201,8 @@ class Frozen(Base):
             found.append(hash((found[-1], raw)))
         return dict(enumerate(found))
 
-    def _remember(self, key: _Key, length: int, here: bytes, sent: Sent) -> None:
-        disputed = sent.disputed or self._sent.get((*key, length)) is DISPUTED
-        self._sent.put((*key, here if disputed else length), sent, len(sent.raw or b""))
-        if disputed:
-            self._sent.put((*key, length), DISPUTED, 0)
+    def _remember(self, key: _Key, sent: Sent) -> None:
+        self._sent.put(key, sent, len(sent.raw or b""))
 
     def _step(self, raw: bytes, found: Found, learnt: object) -> Step:
         if not found:
@@ -215,18 +223,25 @@ class Frozen(Base):
         effect = cast("Effect", self.effect)
         return Edit(body, effect, why, before, after, learnt)
 
-    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:  # noqa: ARG002 - the forms count, not the reply
-        """Store what was learnt, for restarts and other workers."""
-        if isinstance(step.memo, Learnt):
-            await self._sight.store(call, step.memo, store)
+    async def settle(self, call: Call, step: Step, outcome: Outcome, store: Store) -> None:
+        """Store what was learnt, for restarts and other workers.
+
+        Where a guard had the forms left off, all was sent as it came, and goes on being sent so:
+        then what comes later can be edited again.
+        """
+        learnt = step.memo if isinstance(step.memo, Learnt) else None
+        here = await turn(call) if outcome.refused else None
+        if here is not None:
+            messages = here.holding(self._signs[call.dialect])
+            forms = {} if learnt is None else learnt.forms
+            learnt = Learnt(forms, here.conversation(), (here.listed, messages))
+            await self.doubt(call)
+        if learnt is not None:
+            await self._sight.store(call, learnt, store)
 
     async def aclose(self) -> None:
         """End the threads."""
         self._sight.close()
-
-
-def _scope(call: Call) -> _Key:
-    return call.tenant, call.model, call.dialect
 
 
 def _many(number: int, noun: str) -> str:

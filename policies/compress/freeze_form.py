@@ -12,7 +12,7 @@ from policies.base.ports import Count
 
 log = logging.getLogger("penstock.compress")
 
-_MOST = 32  # conversations in which a text came too late: from then on it does in all
+_MOST = 128  # places, the latest at which a text came too late
 
 
 class Rules(NamedTuple):
@@ -32,8 +32,8 @@ class Short(NamedTuple):
 class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a text becomes. `text` is None where it stays; tokens are those before and after.
 
-    `late`: conversations in which the original has been sent and goes on being sent, since
-    the form was not there in time. `known` is False as long as that is all there is to say.
+    `late`: the latest places where the original has been sent and goes on being sent, since the
+    form was not there in time. `known` is False as long as that is all there is to say.
     `left_out` counts the pieces that a compressor leaves out, in units of its own.
     """
 
@@ -44,14 +44,13 @@ class Form(msgspec.Struct, frozen=True, array_like=True, gc=False):
     known: bool = True
     left_out: int = 0
 
-    def missed(self, conversation: bytes) -> bool:
-        """Whether the original goes in this conversation."""
-        return conversation in self.late or len(self.late) >= _MOST
+    def missed(self, place: bytes) -> bool:
+        """Whether the original goes at this place."""
+        return place in self.late
 
-    def without(self, conversation: bytes) -> Form:
-        """The same, late in this conversation too."""
-        late = tuple(sorted({*self.late, conversation})[:_MOST])
-        return msgspec.structs.replace(self, late=late)
+    def without(self, *places: bytes) -> Form:
+        """The same, late at these places too."""
+        return msgspec.structs.replace(self, late=_latest(self.late, places))
 
 
 AS_IT_CAME = Form()
@@ -77,8 +76,12 @@ def restored(value: bytes) -> Form:
 def joined(one: Form, other: Form) -> Form:
     """What two workers know of one text; where they differ, the first."""
     known = one if one.known else other
-    late = tuple(sorted({*one.late, *other.late})[:_MOST])
-    return msgspec.structs.replace(known, late=late)
+    return msgspec.structs.replace(known, late=_latest(one.late, other.late))
+
+
+def _latest(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Both, those of `other` last, without the first of too many."""
+    return tuple(dict.fromkeys((*one, *other)))[-_MOST:]
 
 
 def each_once(count: Count) -> Count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ _SIGNS = {
 }
 _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output")
 _USERS = b'"user"'
+_INSTRUCTING = (b'"system"', b'"developer"')
 EXTRACT = "[This is an extract: "  # begins a text that `compress.stash` has made: it stays so
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 _PARTS = frozenset({"text", "input_text"})
@@ -276,6 +278,13 @@ def replaced(raw: bytes, texts: Mapping[Path, str]) -> bytes | None:
 
 
 def conversation(listed: Listing) -> bytes:
-    """8 bytes that tell conversations apart by the first message of a user."""
-    first = next((raw for raw in listed.raws if _USERS in raw), b"")
+    """8 bytes that tell conversations apart by the first message, instructions aside; or none.
+
+    However that is written: some clients write a message otherwise in every turn.
+    """
+    first = next((raw for raw in listed.raws if not has(raw, _INSTRUCTING)), None)
+    if first is None:
+        return b""
+    with suppress(*_MALFORMED):
+        first = msgspec.json.encode(msgspec.json.decode(first), order="sorted")
     return blake2b(first, digest_size=8).digest()

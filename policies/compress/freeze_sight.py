@@ -24,12 +24,11 @@ from policies.compress.freeze_form import (
 )
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot
-from policies.compress.freeze_sent import DISPUTED, Read, Sent, sent_as
+from policies.compress.freeze_sent import UNCHANGED, Read, Sent, sent_as
 from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
 _MODELS = 256  # whose vocabularies are known to be loaded
-_LATE = 16_384  # forms that came too late, of which it is known that they are to be stored
 _SENT = 0.05  # seconds after which a request that was planned is on its way
 _AT_ONCE = 4_000_000  # bytes of messages that one request may have read
 _READING = 0.008  # seconds that reading may take when there is no time left to make forms
@@ -67,7 +66,7 @@ class Recipe(Protocol):
 class Learnt(NamedTuple):
     """Forms that are not in the store yet, or not for long any more, by their keys.
 
-    `unread`: messages among all those of the conversation `here`, whose texts are late in it.
+    `unread`: messages among all those of the conversation `here`, whose texts are late there.
     """
 
     forms: Mapping[bytes, Form]
@@ -85,7 +84,6 @@ class FirstSight:
         self._workshop = Workshop(threads)
         self._prepared: set[str] = set()
         self._counted: set[str] = set()
-        self._unstored: set[tuple[str, bytes]] = set()  # forms that came too late for their turn
 
     def prepared(self, model: str) -> bool:
         """Whether tokens of this model are counted, or have been."""
@@ -126,15 +124,18 @@ class FirstSight:
         for message in messages:
             size += len(message.raw)
             few += size <= _AT_ONCE
-        found = await _apart(size, partial(self._read, call, listed, messages[:few], until))
+        read = partial(self._read, call, (listed, messages[:few]), here, until)
+        found = await _apart(size, read)
         texts = {
             key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
         }
         known, news = await self._remembered(call, view, texts)
-        wanted = {key for key in texts if not known[key].known and not known[key].missed(here)}
+        places = _places(found)
+        unknown = {key: one for key, one in known.items() if not one.known}
+        wanted = {key for key, one in unknown.items() if not all(map(one.missed, places[key]))}
         if wanted:
             spots = {key: spot for key, spot in texts.items() if key in wanted}
-            late = {key: known[key].without(here) for key in wanted}
+            late = {key: known[key].without(*places[key]) for key in wanted}
             made = await self._made(call, view, spots, late, until)
             fresh = {
                 key: joined(made[key], known[key]) if _known(made, key) else late[key]
@@ -146,16 +147,16 @@ class FirstSight:
                 for key, one in fresh.items():
                     self._keep(call.tenant, key, one)
         size = sum(len(known[key].text or "") for key in texts)
-        sent = await _apart(size, partial(sent_as, found, known, here))
-        sent += [DISPUTED] * (len(messages) - len(found))
+        sent = await _apart(size, partial(sent_as, found, known))
+        sent += [UNCHANGED] * (len(messages) - len(found))
         unread = messages[len(found) : few]
         return sent, Learnt(news, here, (listed, unread)) if news or unread else None
 
     def _read(
-        self, call: Call, listed: Listing, messages: Iterable[Message], until: float
+        self, call: Call, there: tuple[Listing, Sequence[Message]], here: bytes, until: float
     ) -> list[Read]:
         """The texts of messages that may change, as many as there is time for."""
-        recipe = self._recipe
+        recipe, (listed, messages) = self._recipe, there
         head = (*recipe.version, *recipe.rules, call.model)
         latest = max(until, perf_counter()) + _READING
         found = []
@@ -166,7 +167,8 @@ class FirstSight:
             earlier = listed.raws[: message.number] if recipe.contextual else ()
             texts = recipe.spots(call.dialect, message.raw, earlier) if fit else []
             keys = [_key(head, spot) for spot in texts]
-            found.append(Read(message, texts, keys))
+            places = [_place(here, message.number, spot.call) for spot in texts]
+            found.append(Read(message, texts, keys, places))
         return found
 
     async def _remembered(
@@ -177,17 +179,14 @@ class FirstSight:
 
         async def looked_up(key: bytes) -> Form:
             here = self._forms.get((call.tenant, key)) or UNKNOWN
-            if here.known:
-                if (call.tenant, key) in self._unstored:
-                    old[key] = here
-                return here
             entry = await view.store.get(key)
-            if entry is None:
-                return here
-            found = joined(here, restored(entry.value))  # another worker may have made it
-            if 0 < entry.expires < view.now + self._ttl / 2:
+            elsewhere = restored(entry.value) if entry is not None else UNKNOWN
+            found = joined(here, elsewhere)  # another worker may have made it, or have been late
+            if entry is not None:
+                self._keep(call.tenant, key, found)
+            goes = entry is not None and 0 < entry.expires < view.now + self._ttl / 2
+            if goes or found.known > elsewhere.known or not {*here.late} <= {*elsewhere.late}:
                 old[key] = found
-            self._keep(call.tenant, key, found)
             return found
 
         keys = list(texts)
@@ -208,9 +207,6 @@ class FirstSight:
         def afterwards(forms: Mapping[bytes, Form]) -> None:
             for key, one in forms.items() if not view.trial else ():
                 self._keep(tenant, key, joined(self._forms.get((tenant, key)) or late[key], one))
-                if len(self._unstored) >= _LATE:
-                    self._unstored.clear()
-                self._unstored.add((tenant, key))
 
         if not view.trial:
             _note(self._prepared, call.model)
@@ -232,16 +228,18 @@ class FirstSight:
         """Keep what was learnt, joined to what other workers have stored meanwhile."""
         forms = dict(learnt.forms)
         if learnt.unread[1]:
-            late = UNKNOWN.without(learnt.here)
-            for each in await asyncio.to_thread(self._read, call, *learnt.unread, NEVER):
-                forms.update(dict.fromkeys(each.keys, late))
+            unread = await asyncio.to_thread(self._read, call, learnt.unread, learnt.here, NEVER)
+            for key, places in _places(unread).items():
+                known = self._forms.get((call.tenant, key)) or UNKNOWN
+                if not all(map(known.missed, places)):
+                    forms[key] = forms.get(key, known).without(*places)
         for key, one in forms.items():
             entry = await store.get(key)
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
             if entry is not None:
                 latest = joined(restored(entry.value), latest)
+            self._keep(call.tenant, key, latest)
             await store.put(key, stored(latest), self._ttl, call.model)
-            self._unstored.discard((call.tenant, key))
 
     def close(self) -> None:
         """End the threads."""
@@ -267,6 +265,23 @@ async def _apart(size: int, work: Callable[[], T]) -> T:
 def _known(made: Mapping[bytes, Form], key: bytes) -> bool:
     """Whether a form was made in time, and could be."""
     return key in made and made[key].known
+
+
+def _place(here: bytes, number: int, call: str) -> bytes:
+    """A text may have been late at one place of a conversation and in time at another.
+
+    Also at that number of another branch, where it answers another call.
+    """
+    return blake2b(_encode((here, number, call)), digest_size=8).digest()
+
+
+def _places(found: Iterable[Read]) -> dict[bytes, list[bytes]]:
+    """Where each text stands, by its key."""
+    places: dict[bytes, list[bytes]] = {}
+    for each in found:
+        for key, place in zip(each.keys, each.places, strict=True):
+            places.setdefault(key, []).append(place)
+    return places
 
 
 def _key(head: tuple[object, ...], spot: Spot) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from policies.base.call import Call, Dialect
 from policies.base.prompt_turns import LEAST, Laid, Latest
-from policies.compress.freeze_places import Listing, Message, extended, listing
+from policies.compress.freeze_places import Listing, Message, conversation, extended, listing
 
 _INLINE = 1 << 20  # bytes of a request whose messages are found on the event loop, in a millisecond
 _between = re.compile(rb"\s*,\s*")
@@ -43,6 +43,13 @@ class Turn(Laid):
             found = listed.holding(wanted)
         self.notes[name] = _Holding(listed.free, len(listed.raws), found)
         return found
+
+    def conversation(self) -> bytes:
+        """As the function of that name."""
+        known = self.notes.get(conversation)
+        if not isinstance(known, bytes):
+            known = self.notes[conversation] = conversation(self.listed)
+        return known
 
 
 class _Holding:

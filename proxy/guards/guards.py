@@ -14,6 +14,7 @@ from proxy.guards.rollback import Rollback
 from proxy.guards.warm import assured, expected, extents, gain, kept
 
 _BYTES_PER_TOKEN = 4.0  # an estimate, good enough to be compared with a minimum
+_BREAKS = 4  # in one conversation, after which its edits are left off where they cause another
 SPACE = "guard.turns"  # of the store
 DRIFT = "does not begin as the turn before it was sent"
 
@@ -75,14 +76,20 @@ class Guards:
         return gain(before, after, terms, assured(blocks(original) or ())) > 0
 
     async def refuses(
-        self, original: Call, edited: Call, store: Reader, *, anew: bool = False
+        self,
+        original: Call,
+        edited: Call,
+        store: Reader,
+        *,
+        anew: bool = False,
+        again: bool = False,
     ) -> str:
         """Why the edits must not be sent; "" where they may.
 
-        `anew`: they are known to change what was sent before, and to pay.
+        `anew`: they are known to change what was sent before, and to pay. `again`: see `review`.
         """
         await _read(original, edited)
-        verdict = await self._turns.review(original, edited, store)
+        verdict = await self._turns.review(original, edited, store, again=again)
         if verdict.drift and not anew:
             return DRIFT
         if verdict.word == "unread":
@@ -94,6 +101,18 @@ class Guards:
             return "" if untouched.drift else "would fall below what the provider caches"
         return ""
 
+    async def keeps_more(self, original: Call, edited: Call, store: Reader) -> bool:
+        """Whether more stays of the turn before with the edits, if not all stays without them.
+
+        Where as much stays, whether the request is shorter with them. Not in a conversation that
+        has broken off often: as it came it can go on for good.
+        """
+        one, other = [await self._turns.review(original, way, store) for way in (edited, original)]
+        if not one.drift or not other.drift or one.breaks >= _BREAKS:
+            return False
+        more = (one.at or 0) - (other.at or 0)
+        return more > 0 or (more == 0 and len(edited.body.raw) < len(original.body.raw))
+
     def _shrinks(self, original: Call, edited: Call) -> bool:
         before = len(original.body.raw) / _BYTES_PER_TOKEN
         after = len(edited.body.raw) / _BYTES_PER_TOKEN
@@ -102,9 +121,14 @@ class Guards:
         reuses = expected(blocks(original) or ()) - 1
         return loses_cache(before, after, self._terms(original), reuses)
 
-    async def sent(self, original: Call, forwarded: Call, store: Store, now: float) -> None:
-        """The reply to a call has begun, at `now` in Unix seconds."""
-        await self._turns.remember(original, forwarded, store, now)
+    async def sent(
+        self, original: Call, forwarded: Call, store: Store, now: float, *, broken: bool = False
+    ) -> None:
+        """The reply to a call has begun, at `now` in Unix seconds.
+
+        `broken`: what was sent does not begin as the turn before it.
+        """
+        await self._turns.remember(original, forwarded, store, now, broken=broken)
 
 
 async def _read(*calls: Call) -> None:

@@ -23,8 +23,8 @@ KEPT = 86_400.0  # seconds: the longest that a provider says it keeps a prompt
 _TURNS = 16_384  # remembered in this process, and as many older ones
 _LOOKED_AT = 128  # messages, from the latest: a turn rarely adds as many
 _ASKED_FOR = 4  # turns that another worker may have had, looked for in the shared store
-_NOTED = 256  # blocks of an edited turn that can be told apart later
-_SHORT = 4  # bytes that tell one block from another, for the report only
+_NOTED = 256  # places in an edited turn up to which it can be compared later
+_SHORT = 4  # bytes that tell one place from another
 
 Word = Literal["stable", "changed", "unedited", "unread"]
 
@@ -33,15 +33,17 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """Whether an edited call may be sent. `sent`: when its turn before was, in Unix seconds.
 
     `count`: of how many blocks that turn was, 0 where none is known.
-    `changed`: it differs, at block `at` where that is known, from what was sent for its own
-    beginning. `unedited`: so it does because that was edited and this is not. `unread`: the
-    shape of its prompt is not known, so that an edit cannot be checked.
+    `changed`: it differs from what was sent for its own beginning, of whose blocks it has the
+    first `at`, or some more where these are many. `unedited`: so it does because that was edited
+    and this is not. `unread`: the shape of its prompt is not known, so that an edit cannot be
+    checked. `breaks`: how often turns before did not go on as those before them.
     """
 
     word: Word
     at: int | None = None
     sent: float | None = None
     count: int = 0
+    breaks: int = 0
 
     @property
     def ok(self) -> bool:
@@ -55,18 +57,19 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Sent(msgspec.Struct, frozen=True, gc=False):
-    """What was forwarded for a turn: the last chain, how many blocks, and when.
+    """What was forwarded for a turn: the last chain, how many blocks, when, and after what.
 
-    `steps`: a few bytes of each chain, where the turn was edited and is not too long.
+    `steps`: a few bytes of each chain, or of some where these are many, if the turn was edited.
     """
 
     chain: bytes
     count: int
     steps: bytes
     at: float
+    breaks: int = 0
 
     def encode(self) -> bytes:
-        return self.chain + self.count.to_bytes(4, "big") + self.steps
+        return self.chain + bytes([self.breaks]) + self.count.to_bytes(3, "big") + self.steps
 
 
 _STABLE = Verdict("stable")
@@ -79,10 +82,13 @@ class Monotone:
     def __init__(self) -> None:
         self._recent: Memo[bytes, _Sent] = Memo(_TURNS)
 
-    async def review(self, original: Call, edited: Call, store: Reader) -> Verdict:
+    async def review(
+        self, original: Call, edited: Call, store: Reader, *, again: bool = False
+    ) -> Verdict:
         """Compare what would be sent with what was; writes nothing.
 
-        `store` is the guard's own, bound to the tenant.
+        `store` is the guard's own, bound to the tenant. `again`: that another worker may have had
+        this very turn, and have edited it, counts also where this one has not.
         """
         asked = _closed(original)
         untouched = edited.body is original.body
@@ -91,30 +97,36 @@ class Monotone:
         sending = asked if untouched else _closed(edited)
         if not sending:
             return _UNREAD
-        last, sent = await self._before(original, asked, store, again=not untouched)
+        sent = await self._before(original, asked, store, again=again or not untouched)
         if sent is None:
             return _STABLE
         if sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain:
             return Verdict("stable", None, sent.at, sent.count)
         same = untouched or sending[-1].chain == asked[-1].chain
-        before = sent.steps or (_steps(asked[: last + 1]) if sent.count == last + 1 else b"")
+        before = sent.steps or _steps(asked[: sent.count])
         word: Word = "unedited" if same else "changed"
-        return Verdict(word, _first(before, sending), sent.at, sent.count)
+        same_until = _alike(before, sent.count, sending)
+        return Verdict(word, same_until, sent.at, sent.count, sent.breaks)
 
-    async def remember(self, original: Call, forwarded: Call, store: Store, now: float) -> None:
+    async def remember(
+        self, original: Call, forwarded: Call, store: Store, now: float, *, broken: bool = False
+    ) -> None:
         """Note what was sent for a call, at `now` in Unix seconds.
 
         To be called as soon as the reply has begun: its turn after may come right behind it.
-        This process knows of it before the first `await`.
+        This process knows of it before the first `await`. `broken`: it does not begin as the
+        turn before it.
         """
         asked, sending = _closed(original), _closed(forwarded)
         if not asked or not sending:
             return
         edited = sending[-1].chain != asked[-1].chain
-        noted = edited and len(sending) <= _NOTED
-        steps = _steps(sending) if noted else b""
-        sent = _Sent(sending[-1].chain, len(sending), steps, now)
-        key = asked[-1].chain + _whose(original)
+        steps = _steps(sending) if edited else b""
+        whose = _whose(original)
+        _, before = self._recently(asked, whose)
+        breaks = min(255, (before.breaks if before else 0) + broken)
+        sent = _Sent(sending[-1].chain, len(sending), steps, now, breaks)
+        key = asked[-1].chain + whose
         known = self._recent.get(key)
         self._recent.put(key, sent)
         if known is None or known.chain != sent.chain or now - known.at > KEPT / 2:
@@ -122,18 +134,13 @@ class Monotone:
 
     async def _before(
         self, original: Call, asked: Sequence[Block], store: Reader, *, again: bool
-    ) -> tuple[int, _Sent | None]:
-        """The latest turn that this one goes on from: the block it ended with, and itself.
+    ) -> _Sent | None:
+        """The latest turn that this one goes on from.
 
         `again`: another worker may have had this very turn, and have sent it otherwise.
         """
-        here, known = -1, None
         whose = _whose(original)
-        for at in _ends(asked):
-            known = self._recent.get(asked[at].chain + whose)
-            if known is not None:
-                here = at
-                break
+        here, known = self._recently(asked, whose)
         last = len(asked) - 1
         same = [last] if again and here < last else []
         for at in (*same, *_turns(asked, here)):
@@ -141,8 +148,16 @@ class Monotone:
             elsewhere = _decoded(entry.value, entry.stored) if entry is not None else None
             if elsewhere is not None:
                 self._recent.put(asked[at].chain + whose, elsewhere)
-                return at, elsewhere
-        return here, known
+                return elsewhere
+        return known
+
+    def _recently(self, asked: Sequence[Block], whose: bytes) -> tuple[int, _Sent | None]:
+        """As `_before`, as far as this process knows, with the block at which that turn ended."""
+        for at in _ends(asked):
+            known = self._recent.get(asked[at].chain + whose)
+            if known is not None:
+                return at, known
+        return -1, None
 
 
 def _closed(call: Call) -> Sequence[Block]:
@@ -185,24 +200,30 @@ def _whose(call: Call) -> bytes:
     return f"{call.model}\0{call.tenant}".encode(errors="replace")
 
 
+def _places(count: int) -> range:
+    """Those of so many blocks that are noted: the last, and others evenly apart."""
+    apart = -(-count // _NOTED)
+    return range((count - 1) % apart, count, apart)
+
+
 def _steps(sending: Sequence[Block]) -> bytes:
-    return b"".join([block.chain[:_SHORT] for block in sending])
+    return b"".join([sending[at].chain[:_SHORT] for at in _places(len(sending))])
 
 
-def _first(before: bytes, sending: Sequence[Block]) -> int | None:
-    """The first block that differs; None where it is not known what was sent."""
-    if not before:
-        return None
-    now = _steps(sending)
-    for at in range(0, len(before), _SHORT):
-        if before[at : at + _SHORT] != now[at : at + _SHORT]:
-            return at // _SHORT
-    return None
+def _alike(before: bytes, count: int, sending: Sequence[Block]) -> int:
+    """How many blocks at least are as those `count` whose steps are `before`."""
+    same = 0
+    for step, at in enumerate(_places(count)):
+        noted = before[step * _SHORT : (step + 1) * _SHORT]
+        if at >= len(sending) or sending[at].chain[:_SHORT] != noted:
+            break
+        same = at + 1
+    return same
 
 
 def _decoded(value: bytes, stored: float) -> _Sent | None:
     """What another worker has noted; None for bytes that nobody of us has written."""
-    count, steps = int.from_bytes(value[16:20], "big"), value[20:]
-    if len(value) < 20 or count < 1 or len(steps) not in (0, count * _SHORT):
+    count, steps = int.from_bytes(value[17:20], "big"), value[20:]
+    if len(value) < 20 or count < 1 or len(steps) not in (0, len(_places(count)) * _SHORT):
         return None
-    return _Sent(value[:16], count, steps, stored)
+    return _Sent(value[:16], count, steps, stored, value[16])

@@ -429,6 +429,84 @@ async def test_another_conversation_gets_the_form_that_came_too_late(lossless):
             assert isinstance(await sent(worker, shelf, chat(result(table("a")))), Skip)
 
 
+def spelt(one, **style):
+    return call(body=Body(json.dumps(one.body.json(), **style).encode()))
+
+
+async def test_what_is_late_stays_so_however_a_client_writes_its_messages(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    one = call({"messages": [USER | {"content": "\u00e9"}, result(table("a"))]})
+    slow = Slow()
+    assert isinstance(await sent(policy, shelf, one, slow), Skip)
+    slow.go.set()
+    policy.settings = Lossless.Settings(budget=30.0)
+    for worker in (policy, lossless()):
+        for style in ({"indent": 1}, {"sort_keys": True}, {"ensure_ascii": False}):
+            assert isinstance(await sent(worker, shelf, spelt(one, **style)), Skip)
+
+
+async def test_what_is_late_at_one_place_is_in_time_at_another(lossless):
+    policy, shelf = lossless(budget=0.02), Shelf()
+    one = result(table("a"))
+    await late(policy, shelf, one)
+    policy.settings = Lossless.Settings(budget=30.0)
+    first = contents(await sent(policy, shelf, chat(one, result(table("a"), 2))))
+    assert first[1] == table("a")
+    assert first[2] != table("a")
+    for worker in (policy, lossless()):
+        await worker.doubt(chat(one))
+        again = await sent(worker, shelf, chat(one, result(table("a"), 2), result(table("b"), 3)))
+        assert contents(again)[:3] == first
+
+
+async def test_what_another_worker_could_not_read_in_time_is_late_though_its_form_is_known(
+    lossless, monkeypatch
+):
+    shelf, here, hurried = Shelf(), lossless(), lossless(budget=1e-9)
+    other = call({"messages": [USER | {"content": "another"}, result(table("a"))]})
+    assert isinstance(await sent(here, shelf, other), Edit)
+    with monkeypatch.context() as patch:
+        patch.setattr(freeze_sight, "_READING", -1.0)
+        assert isinstance(await sent(hurried, shelf, chat(result(table("a")))), Skip)
+    for _ in range(2):
+        assert isinstance(await sent(here, shelf, chat(result(table("a")))), Skip)
+        assert isinstance(await sent(here, shelf, other), Edit)
+
+
+async def test_on_second_thoughts_it_is_asked_what_another_worker_was_late_for(lossless):
+    here, elsewhere, shelf = lossless(), lossless(budget=0.02), Shelf()
+    one = chat(result(table("a")))
+    step = await here.plan(one, View(shelf, 0.0))  # both at the same time
+    assert isinstance(await late(elsewhere, shelf, result(table("a"))), Skip)
+    assert isinstance(await sent(here, shelf, one), Edit)
+    await here.doubt(one)
+    assert isinstance(await sent(here, shelf, one), Skip)
+    assert isinstance(step, Edit)
+
+
+@pytest.mark.parametrize("long", [False, True])  # what goes on from a known turn is remembered
+async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_shorter(
+    lossless, long
+):
+    policy, shelf = lossless(), Shelf()
+    first = USER | {"content": "hi " * 2000} if long else USER
+    talk = [first, result(PROSE), result(PROSE, 2), result(table("a"), 3)]
+    one, two = call({"messages": talk}), call({"messages": [*talk, result(table("b"), 4)]})
+    step = await policy.plan(one, View(shelf, 0.0))
+    await policy.settle(one, step, Outcome(200, applied=False, supposed=True), shelf)
+    assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
+    refused = Outcome(200, applied=False, refused=True)
+    await policy.settle(one, step, refused, shelf)
+    assert isinstance(await policy.plan(one, View(Shelf(), 0.0)), Skip)  # the store is down
+    for worker in (policy, lossless()):
+        texts = contents(await sent(worker, shelf, two))
+        assert texts[:4] == [message["content"] for message in talk]
+        assert texts[4] != table("b")
+    puts = shelf.puts
+    await policy.settle(one, Skip("nothing to gain"), refused, shelf)
+    assert shelf.puts == puts  # all that is known
+
+
 async def test_a_form_that_came_too_late_is_stored_when_it_is_used(lossless, monkeypatch):
     monkeypatch.setattr(freeze_sight, "_READING", 60.0)
     policy, shelf = lossless(budget=0.02), Shelf()
@@ -485,6 +563,18 @@ async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
             await policy.plan(one, View(shelf, 0.0, counter=slow))
     slow.go.set()
     assert isinstance(await sent(policy, shelf, one), Skip)
+
+
+async def test_what_a_cancelled_plan_was_late_for_is_stored_on_second_thoughts(lossless):
+    policy, shelf, slow = lossless(), Shelf(), Slow()
+    one = chat(result(table("a")))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await policy.plan(one, View(shelf, 0.0, counter=slow))
+    slow.go.set()
+    await policy.doubt(one)
+    for worker in (policy, lossless()):
+        assert isinstance(await sent(worker, shelf, one), Skip)
 
 
 async def test_who_is_cancelled_when_the_forms_are_made_sends_the_original_from_then_on(

@@ -92,8 +92,11 @@ conversation = st.lists(st.lists(texts, min_size=1, max_size=2), min_size=1, max
 dialects = st.sampled_from(list(LISTED))
 
 
-def turns(name, talk, dialect):
-    """What a client sends, request by request."""
+STYLES = [{}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}]
+
+
+def turns(name, talk, dialect, styles=({"ensure_ascii": False},)):
+    """What a client sends, request by request, each written in one of the `styles`."""
     listed = [LONG, {"role": "user", "content": name}]
     for number, results in enumerate(talk):
         key = f"{name}-{number}"
@@ -107,7 +110,8 @@ def turns(name, talk, dialect):
             kind = {"type": "function_call_output", "call_id": key}
             listed += [kind | {"output": text} for text in results]
         doc = {"model": "m", LISTED[dialect]: listed}
-        yield call(body=Body(json.dumps(doc, ensure_ascii=False).encode()), dialect=dialect)
+        text = json.dumps(doc, **styles[number % len(styles)])
+        yield call(body=Body(text.encode()), dialect=dialect)
 
 
 @pytest.fixture(autouse=True)
@@ -118,16 +122,18 @@ def _patience(monkeypatch):
 
 @lawful
 @given(dialects, st.lists(conversation, min_size=1, max_size=3), st.randoms(use_true_random=False))
-async def test_each_turn_begins_with_the_bytes_of_the_turn_before(dialect, talks, rng):
-    house = House()
-    queues = [list(turns(f"talk {i}", talk, dialect)) for i, talk in enumerate(talks)]
+@pytest.mark.parametrize("steady", [True, False])
+async def test_each_turn_begins_with_the_bytes_of_the_turn_before(steady, dialect, talks, rng):
+    """Or, where a client writes the same messages otherwise in each, with the same texts."""
+    house, styles = House(), [rng.choice(STYLES) for _ in range(1 if steady else 4)]
+    queues = [list(turns(f"talk é {i}", talk, dialect, styles)) for i, talk in enumerate(talks)]
     before = [[] for _ in queues]
     while any(queues):
         number = rng.choice([i for i, queue in enumerate(queues) if queue])
         if rng.random() < 0.3:
             house.restart(rng.randrange(2))
         raw = await house.send(queues[number].pop(0), rng.randrange(2))
-        after = listing(dialect, raw).raws
+        after = listing(dialect, raw).raws if steady else json.loads(raw)[LISTED[dialect]]
         assert after[: len(before[number])] == before[number]
         before[number] = after
     await house.close()

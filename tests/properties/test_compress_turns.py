@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policies.base.body import Body
 from policies.base.call import Dialect
-from policies.compress.freeze_places import Listing, listing
+from policies.compress.freeze_places import Listing, conversation, listing
 from policies.compress.freeze_turns import turn
 
 LISTED = {Dialect.CHAT: "messages", Dialect.MESSAGES: "messages", Dialect.RESPONSES: "input"}
@@ -52,6 +52,7 @@ def check(raw, dialect=Dialect.CHAT):
         return None
     assert here.listed == Listing(*map(type(here.listed.raws), whole[:2]), whole.free)
     assert here.holding((SIGN,)) == whole.holding((SIGN,))
+    assert here.conversation() == conversation(whole)
     return here
 
 

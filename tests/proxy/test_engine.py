@@ -44,6 +44,7 @@ class Fixed(Base):
         self.fails_closed = fails_closed
         self.seen = []
         self.settled = []
+        self.told = []
 
     Settings = Strict
 
@@ -57,6 +58,7 @@ class Fixed(Base):
 
     async def settle(self, call, step, outcome, store):
         self.settled.append(step)
+        self.told.append(outcome)
         await store.put(b"k", b"v", 1.0)
 
 
@@ -317,12 +319,78 @@ async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
     policy = Fixed("a.x", edited("1"))
     line = pipeline(policy)
     await made.sent(await made.plan(call(), line))
-    policy.step = edited("2")
+    policy.step = edited("2" * 99)
     for _ in range(3):
         plan = await made.plan(call(), line)
     assert (plan.drifted, plan.rows[0].mode, made.drifts) == (True, "guarded", [])
     made.depart(plan, line)
     assert made.drifts == [1]
+    assert not any(outcome.refused for outcome in policy.told)
+    await made.settle(plan, line, Outcome(200))
+    assert (policy.told[-1].applied, policy.told[-1].refused) == (False, True)
+
+
+async def test_an_edit_goes_that_drifts_less_than_what_came():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy)
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2")
+    plan = await made.plan(call(), line)
+    assert (plan.drifted, plan.rows[0].mode, plan.call.body) == (True, "on", policy.step.body)
+    made.depart(plan, line)
+    assert made.drifts == [1]
+    await made.sent(plan)
+    plan = await made.plan(call(), line)
+    assert (plan.drifted, plan.rows[0].mode) == (False, "on")
+
+
+class Doubting(Fixed):
+    """Knows better on second thoughts, or fails to have any."""
+
+    every_plan = True
+
+    def __init__(self, name, step, second):
+        super().__init__(name, step)
+        self.second = second
+
+    async def doubt(self, call):
+        self.seen.append("doubt")
+        if isinstance(self.second, Exception):
+            raise self.second
+        self.step = self.second
+
+
+async def test_what_does_not_go_on_is_thought_over_once():
+    made = engine()
+    right = edited("1")
+    await made.sent(await made.plan(call(), pipeline(Fixed("a.x", right))))
+    policy = Doubting("a.x", edited("2"), right)
+    line = pipeline(policy)
+    plan = await made.plan(call(), line)
+    assert (plan.drifted, plan.call.body, plan.aside) == (False, right.body, ())
+    policy.step = policy.second = edited("2")
+    plan = await made.plan(call(), line)
+    assert (plan.drifted, policy.seen.count("doubt"), len(policy.seen)) == (True, 2, 6)
+
+
+async def test_what_cannot_be_thought_over_goes_as_it_may():
+    made = engine()
+    await made.sent(await made.plan(call(), pipeline(Fixed("a.x", edited("1")))))
+    policy = Doubting("a.x", edited("2" * 99), RuntimeError())
+    plan = await made.plan(call(), pipeline(policy))
+    assert (plan.drifted, plan.rows[0].mode, made.failed) == (True, "guarded", ["guard"])
+
+
+async def test_a_turn_without_edits_is_remembered_where_another_worker_may_edit_it():
+    for memo, remembered in ((None, False), ("news", True)):
+        made = engine()
+        policy = Doubting("a.x", Skip("no time", memo), edited("1"))
+        line = pipeline(policy, effects=frozenset({Effect.LOSSLESS}))
+        await made.sent(await made.plan(call(), line))
+        policy.step = edited("1")
+        plan = await made.plan(call(), line)
+        assert (plan.drifted, plan.rows[0].mode == "guarded") == (remembered, remembered)
 
 
 async def test_stores_are_apart_by_policy_and_tenant():

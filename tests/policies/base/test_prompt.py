@@ -6,6 +6,7 @@ from backends import call
 from policies.base.body import Body
 from policies.base.call import Dialect
 from policies.base.prompt import blocks, fields
+from policies.base.prompt_parts import written
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 POINT = {"prompt_cache_breakpoint": {"mode": "explicit"}}
@@ -232,3 +233,24 @@ def test_a_system_message_in_the_middle_is_a_message_however_much_was_read_befor
         of({"messages": talk[:known]})
     found = of({"messages": talk})
     assert [block.place for block in found] == ["system", "message", "message"]
+
+
+@pytest.mark.parametrize(
+    "style", [{"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}], ids=str
+)
+def test_it_does_not_count_how_a_client_writes_its_json(style):
+    odd = 'é \u4e2d \U0001f600 / "quoted" \\ \n\u2028'
+    said = [*CHAT, {"role": "user", "content": text(odd)}, {"role": "user", "content": odd}]
+    schema = {"type": "json_schema", "json_schema": {"name": odd, "strict": True}}
+    doc = {"messages": said, "tools": TOOLS, "response_format": schema}
+    inner = {"type": "tool_result", "tool_use_id": "1", "content": text(odd)}
+    claude = CLAUDE | {"messages": [*CLAUDE["messages"], {"role": "user", "content": [inner]}]}
+    for each, dialect in ((doc, Dialect.CHAT), (claude, Dialect.MESSAGES)):
+        spelt = json.dumps(each, **style).replace("/", "\\/").encode()
+        found = blocks(call(body=Body(spelt), dialect=dialect))
+        assert [block.chain for block in found] == chains(each, dialect)
+
+
+@pytest.mark.parametrize("odd", [b'"\\ud800"', b"[1,", b"[" * 9999 + b"]" * 9999, b'{"a":NaN}'])
+def test_what_cannot_be_read_counts_as_it_stands(odd):
+    assert written(odd) == odd

@@ -45,11 +45,13 @@ def test_what_two_workers_know_is_joined_and_the_first_is_right():
     assert joined(UNKNOWN.without(b"here"), other) == Form("b", 9, 4, (b"here", b"there"))
 
 
-def test_a_text_that_is_late_everywhere_stays_everywhere():
+def test_the_latest_conversations_in_which_a_text_was_late_are_known():
     one = UNKNOWN
     assert not one.missed(b"x")
-    for number in range(40):
+    for number in range(200):
         one = one.without(b"%d" % number)
         assert one.missed(b"%d" % number)
-    assert one.missed(b"any other")
-    assert len(one.late) == 32
+    assert one.missed(b"72")
+    assert not one.missed(b"71")
+    assert one.without(b"72") == joined(UNKNOWN, one) == joined(one, UNKNOWN) == one
+    assert joined(one, UNKNOWN.without(b"x")).missed(b"x")

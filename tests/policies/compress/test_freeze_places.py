@@ -195,4 +195,15 @@ def test_conversations_are_told_apart_by_what_the_user_said_first():
     system = {"role": "system", "content": "one"}
     assert of(system, user()) == of(system | {"content": "two"}, user(), result(), user("more"))
     assert of(user()) != of(user("hello"))
-    assert len(of(system)) == 8
+    assert len(of(user())) == 8
+    assert of(system) == b""
+    assert of(system, result(), user()) == of(result())  # whatever a client has left out before
+
+
+def test_a_conversation_is_the_same_however_its_messages_are_written():
+    spelt = [
+        b'{"role":"user","content":"h\xc3\xa9 / 1"}',
+        b'{ "content" : "h\\u00e9 \\/ 1", "role" : "user" }',
+    ]
+    found = {conversation(listing(CHAT, b'{"messages":[%b]}' % raw)) for raw in spelt}
+    assert len(found) == 1

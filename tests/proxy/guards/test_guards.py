@@ -86,6 +86,57 @@ async def test_what_one_tenant_has_sent_binds_no_other():
     assert await rig.refuses(other, rewritten(other, str.title)) == ""
 
 
+def texts(one, *contents):
+    """The call with other texts; None where they stay."""
+    doc = msgspec.json.decode(one.body.raw)
+    for message, content in zip(doc["messages"], contents, strict=False):
+        message["content"] = message["content"] if content is None else content
+    return replaced(one, body=Body(msgspec.json.encode(doc)))
+
+
+THREE = asked(user("one " * 10), assistant("1"), user("two"), assistant("2"), user("three"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "edits", "more"),
+    [
+        (["1", None, "2"], ["1"], True),  # the original has nothing of it, the edits two messages
+        ([None, None, "2"], ["1", None, "2"], False),  # the edits have nothing, the original two
+        (["1", None, "2"], ["i", None, "2"], True),  # neither has anything, and they are shorter
+        (["1", None, "2"], ["I" * 100], False),
+        ([], ["1"], False),  # all stays without them
+        ([None] * 3, ["1"], False),
+    ],
+)
+async def test_of_two_ways_to_break_off_that_is_taken_by_which_more_stays(sent, edits, more):
+    rig = Rig()
+    await rig.send(TWO, texts(TWO, *sent) if sent else TWO)
+    edited = texts(THREE, *edits)
+    assert await rig.refuses(THREE, edited) == DRIFT
+    assert await rig.guards.keeps_more(THREE, edited, rig.store(THREE)) is more
+
+
+async def test_edits_that_go_on_need_no_leave():
+    rig = Rig()
+    await rig.send(TWO, texts(TWO, "1"))
+    assert not await rig.guards.keeps_more(THREE, texts(THREE, "1"), rig.store(THREE))
+
+
+async def test_a_conversation_that_breaks_off_again_and_again_goes_on_as_it_came():
+    said, taken, rig = [user("one " * 10)], [], Rig()
+    for number in range(10):
+        one = asked(*said)
+        edited = texts(one, str(number))
+        fresh = Guards(Monotone(), lambda _: MARKS, lambda: None, Rollback(lambda _: None))
+        refused = await fresh.refuses(one, edited, rig.store(one))
+        goes = not refused or await fresh.keeps_more(one, edited, rig.store(one))
+        taken.append(goes)
+        forwarded = edited if goes else one
+        await fresh.sent(one, forwarded, rig.store(one), NOW, broken=bool(refused))
+        said += [assistant("yes"), user(f"and {number}?")]
+    assert taken == [True] * 5 + [False] * 5
+
+
 def agent(results, left_out=0, turns=40):
     """A conversation of tools' long results, the first of them left out."""
     said = [user("go")]

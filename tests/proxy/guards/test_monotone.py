@@ -288,7 +288,7 @@ async def test_what_nobody_of_us_stored_counts_as_nothing_stored(value):
     await worker.store(asked(ONE)).put(keys[0], value, 0.0)
     fresh = Worker(worker.tier)
     verdict = await fresh.review(asked(TWO), asked(TWO))
-    assert verdict.at is None
+    assert not verdict.at
 
 
 async def test_an_edit_of_a_prompt_of_unknown_shape_is_refused():
@@ -318,14 +318,24 @@ async def test_the_end_of_a_prompt_that_is_one_text_may_go_on():
     assert not (await worker.review(longer, completion("x" + text))).ok
 
 
-async def test_a_long_edited_turn_is_compared_without_saying_where():
+@pytest.mark.parametrize("count", [301, 401, 1001])
+async def test_of_a_long_edited_turn_it_is_known_about_where_another_differs(count):
     worker = Worker()
-    long = [user(f"u{n}") if n % 2 == 0 else assistant(f"a{n}") for n in range(401)]
+    long = [user(f"u{n}") if n % 2 == 0 else assistant(f"a{n}") for n in range(count)]
     await run(worker, long)
     more = asked([*long, assistant("x"), user("y")])
-    assert (await worker.review(more, short(more))).ok
-    verdict = await worker.review(more, more)
-    assert (verdict.word, verdict.at) == ("unedited", None)
+    edited = short(more)
+    other = msgspec.json.decode(edited.body.raw)
+    other["messages"][300]["content"] = "other"
+    other = replaced(more, body=Body(msgspec.json.encode(other)))
+    for one in (worker, Worker(worker.tier)):
+        assert (await one.review(more, edited)).ok
+        verdict = await one.review(more, more)
+        assert verdict.word == "unedited"
+        assert verdict.at == 0
+        verdict = await one.review(more, other)
+        assert verdict.word == "changed"
+        assert 300 - count // 256 <= verdict.at <= 300
 
 
 async def test_memory_is_bounded(monkeypatch):
