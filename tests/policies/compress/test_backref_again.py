@@ -20,7 +20,7 @@ def there(notes, *texts):
     results = [{"role": "tool", "tool_call_id": "1", "content": text} for text in texts]
     one = call({"messages": results})
     listed = listing(one.dialect, one.body.raw)
-    return one, There(listed, listed.holding((b'"tool"',)), notes)
+    return one, There(listed, listed.holding((b'"tool"',)), notes, b"")
 
 
 async def references(again, one, so):
