@@ -101,9 +101,7 @@ _FAILED = (
     *("error", "exception", "fail", "fatal", "panic", "traceback", "denied", "refused", "invalid"),
     *("missing", "abort", "crash", "warn", "critical", "timeout", "timed out"),
 )
-_NAME = re.compile(r"[^\s\"'`()<>\[\]{},;|]+")
-# In ASCII, what stands in every number and identifier.
-_MAY_NAME = re.compile(r"[0-9_@\\/:]|\.\S|(?<=[^\s\"'`()<>\[\]{},;|])[A-Z]")
+_APART = dict.fromkeys(map(ord, "\"'`()<>[]{},;|"), " ")  # what stands between names, and blanks
 _EDGES = ".,:;!?*/#$\u20ac\u00a3\u2026"
 _NUMBER = re.compile(r"[0-9][0-9.,:/%-]*[0-9%]")
 _MOST = 64  # names of a question
@@ -147,12 +145,12 @@ def named(question: str) -> list[str]:
     Numbers of one digit are in too many passages to mean this one.
     """
     found: dict[str, None] = {}
-    if question.isascii() and not _MAY_NAME.search(question):
-        return []
-    for match in _NAME.finditer(question):
-        word = match[0].strip(_EDGES)
-        if word.isalpha() and (inner := word[1:]) == inner.lower():
+    for part in question.translate(_APART).split():
+        if part.isalpha() and part[1:].islower():
             continue  # a plain word, as nearly all are
+        word = part.strip(_EDGES)
+        if word.isalpha() and (inner := word[1:]) == inner.lower():
+            continue
         if 1 < len(word) <= 200 and (_NUMBER.fullmatch(word) or _identifies(word)):
             found.setdefault(word)
     return sorted(found, key=len, reverse=True)[:_MOST]
