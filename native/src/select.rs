@@ -36,23 +36,22 @@ pub unsafe extern "C" fn penstock_select(
     }
 }
 
-struct Choice<'a> {
+struct Choice {
     share: Option<f64>,
     tokens: Option<f64>,
     before: f64, // tokens of the text, where there is a limit
     pasted: bool,
-    question: Question<'a>,
-    names: Names<'a>,
+    question: Question,
+    names: Names,
     odd: bool, // whether there are letters in the text that `re` takes for others
     ask: Asker,
 }
 
-impl<'a> Choice<'a> {
-    /// Of four lines: limits, tokens, and whether a user has pasted the text; words; stems; names.
-    fn new(head: &'a str, ask: Asker) -> Result<Self, Unfit> {
-        let mut lines = head.split('\n');
-        let mut line = || lines.next().ok_or(Unfit);
-        let mut limits = line()?.split(' ');
+impl Choice {
+    /// Of a line with limits, tokens, and whether a user has pasted the text; and the question.
+    fn new(head: &str, ask: Asker) -> Result<Self, Unfit> {
+        let (limits, question) = head.split_once('\n').ok_or(Unfit)?;
+        let mut limits = limits.split(' ');
         let mut limit = || match limits.next() {
             Some("-") => Ok(None),
             Some(number) => number.parse().map(Some).map_err(|_| Unfit),
@@ -65,8 +64,8 @@ impl<'a> Choice<'a> {
             tokens,
             before,
             pasted: limits.next() == Some("pasted"),
-            question: Question::new(line()?, line()?)?,
-            names: Names::new(line()?.split(' ').filter(|name| !name.is_empty())),
+            question: Question::new(question, ask)?,
+            names: Names::of(question, ask)?,
             odd: false,
             ask,
         })
@@ -75,6 +74,9 @@ impl<'a> Choice<'a> {
     /// How many passages are left out, NUL, and the text without them; not that text, where it is
     /// the one that has been counted last.
     fn made(mut self, text: &str) -> Made {
+        if self.question.terms.is_empty() {
+            return Ok(None);
+        }
         self.odd = has_other_cases(text);
         let split = match split(text, self.pasted, self.ask)? {
             Some(split) if split.pieces.len() >= FEWEST => split,

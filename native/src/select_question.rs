@@ -10,7 +10,7 @@ use crate::select_words::{first, Words, BEHIND};
 
 // What is asked of Python: whether a text is code, holds trouble, facts, names of the question;
 // the words of texts with NULs between; the stems of words; the tokens of a text; those
-// of texts with NULs between.
+// of texts with NULs between; the names in a question.
 pub const CODE: u32 = 0;
 pub const TROUBLED: u32 = 1;
 pub const FACTUAL: u32 = 2;
@@ -19,6 +19,7 @@ pub const WORDS: u32 = 4;
 pub const STEMS: u32 = 5;
 pub const SIZE: u32 = 6;
 pub const SIZES: u32 = 7;
+pub const NAMES: u32 = 8;
 
 pub const OTHER: u8 = b' '; // stands for a word that is no term
 pub const FIRST: u8 = b'0'; // of what stands for terms
@@ -28,10 +29,10 @@ const LEAD: usize = 3; // letters that a word and its stem have in common
 const LEADS: usize = 1 << 12;
 const LONG: usize = 5; // letters of a word that may stand in pieces
 
-pub struct Question<'a> {
-    words: Vec<(&'a [u8], u8)>, // and what stands for them
+pub struct Question {
+    words: Vec<(Vec<u8>, u8)>, // and what stands for them
     /// The stems of its words, each once.
-    pub terms: Vec<&'a str>,
+    pub terms: Vec<String>,
     /// Of each whether it may also stand in pieces.
     pub long: Vec<bool>,
     /// Which terms follow one another.
@@ -57,29 +58,34 @@ impl Said {
     }
 }
 
-impl<'a> Question<'a> {
-    /// Of its `words` and their `stems`.
-    pub fn new(words: &'a str, stems: &'a str) -> Result<Self, Unfit> {
+impl Question {
+    /// Of its words so many as can be told apart, but for those that mean nothing.
+    pub fn new(text: &str, ask: Asker) -> Result<Self, Unfit> {
         let mut question = Question {
             words: Vec::new(),
             terms: Vec::new(),
             long: Vec::new(),
             order: Vec::new(),
         };
-        for (word, stem) in split(words).zip(split(stems)) {
+        let (said, ends) = all_words(&[text], ask)?;
+        let told = said.until(0, ends[0]).filter(|(_, first)| !is_stop(*first));
+        let words: Vec<&[u8]> = told.map(|(word, _)| word).take(MOST).collect();
+        if words.is_empty() {
+            return Ok(question);
+        }
+        let stems = stems(&words, ask)?;
+        for (word, stem) in words.iter().zip(stems.split(' ')) {
             let known = question.terms.iter().position(|term| *term == stem);
             let number = known.unwrap_or(question.terms.len());
             if known.is_none() {
-                question.terms.push(stem);
+                question.terms.push(stem.to_owned());
                 question.long.push(false);
             }
-            question.long[number] |= word.chars().nth(LONG - 1).is_some();
+            question.long[number] |= letters(word).nth(LONG - 1).is_some();
             question.order.push(number);
-            question.words.push((word.as_bytes(), FIRST + number as u8));
+            question.words.push((word.to_vec(), FIRST + number as u8));
         }
-        let paired = split(words).count() == split(stems).count();
-        let fits = paired && (1..=MOST).contains(&question.words.len());
-        Some(question).filter(|_| fits).ok_or(Unfit)
+        Ok(question)
     }
 
     /// Of each of these texts its words, and a sign for each that means something.
@@ -95,7 +101,7 @@ impl<'a> Question<'a> {
                 let stop = is_stop(first);
                 signs[size] = OTHER;
                 if !stop & news.may(first) {
-                    match self.words.iter().find(|(said, _)| *said == word) {
+                    match self.words.iter().find(|(said, _)| said == word) {
                         Some((_, sign)) => signs[size] = *sign,
                         None if news.leads(word) => news.add(word, size),
                         None => {}
@@ -169,19 +175,34 @@ fn with_left(
     Ok(whole)
 }
 
+/// The stems of words, with blanks between.
+fn stems(words: &[&[u8]], ask: Asker) -> Result<String, Unfit> {
+    let listed = words.join(&b' ');
+    let told = asked(ask, STEMS, std::str::from_utf8(&listed).map_err(|_| Unfit)?)?;
+    Some(told)
+        .filter(|told| told.split(' ').count() == words.len())
+        .ok_or(Unfit)
+}
+
+/// Where each letter of a word begins.
+fn letters(word: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let bytes = word.iter().enumerate();
+    bytes.filter_map(|(at, byte)| (byte & 0xc0 != 0x80).then_some(at))
+}
+
 /// Words that may be terms in another form.
 struct News<'a> {
     starts: Vec<(&'a [u8], &'a [u8])>,
     leads: [u64; LEADS / 64], // of words and terms, by their hashes
-    words: Vec<u8>,
-    numbers: Map<Vec<u8>, usize>,
+    words: Vec<&'a [u8]>,
+    numbers: Map<&'a [u8], usize>,
     places: Vec<(usize, usize)>, // place, number of the word
 }
 
 impl<'a> News<'a> {
-    fn new(question: &Question<'a>) -> Self {
+    fn new(question: &'a Question) -> Self {
         let starts: Vec<_> = question.terms.iter().map(|term| starts(term)).collect();
-        let words = question.words.iter().map(|(word, _)| *word);
+        let words = question.words.iter().map(|(word, _)| word.as_slice());
         let mut leads = [0; LEADS / 64];
         for lead in words.chain(starts.iter().map(|(lead, _)| *lead)) {
             let spot = spot(first(lead));
@@ -204,42 +225,30 @@ impl<'a> News<'a> {
 
     /// Whether a word may have a stem that is a term.
     fn leads(&self, word: &[u8]) -> bool {
-        let letters = word.iter().enumerate();
-        let mut letters = letters.filter(|(_, byte)| **byte & 0xc0 != 0x80);
-        let end = letters.nth(LEAD).map_or(word.len(), |(at, _)| at);
+        let end = letters(word).nth(LEAD).unwrap_or(word.len());
         self.starts.iter().any(|(lead, _)| *lead == &word[..end])
             && self.starts.iter().any(|(_, start)| word.starts_with(start))
     }
 
-    fn add(&mut self, word: &[u8], place: usize) {
-        let next = self.numbers.len();
-        let number = match self.numbers.get(word) {
-            Some(number) => *number,
-            None => {
-                self.numbers.insert(word.to_vec(), next);
-                self.words.extend_from_slice(word);
-                self.words.push(b' ');
-                next
-            }
-        };
+    fn add(&mut self, word: &'a [u8], place: usize) {
+        let next = self.words.len();
+        let number = *self.numbers.entry(word).or_insert(next);
+        if number == next {
+            self.words.push(word);
+        }
         self.places.push((place, number));
     }
 
     /// What stands for each of the words.
-    fn signs(&self, terms: &[&str], ask: Asker) -> Result<Vec<u8>, Unfit> {
-        if self.numbers.is_empty() {
+    fn signs(&self, terms: &[String], ask: Asker) -> Result<Vec<u8>, Unfit> {
+        if self.words.is_empty() {
             return Ok(Vec::new());
         }
-        let listed = std::str::from_utf8(&self.words).map_err(|_| Unfit)?;
-        let stems = asked(ask, STEMS, listed.trim_end())?;
         let sign = |stem: &str| {
             let number = terms.iter().position(|term| *term == stem);
             number.map_or(OTHER, |number| FIRST + number as u8)
         };
-        let found: Vec<u8> = stems.split(' ').map(sign).collect();
-        Some(found)
-            .filter(|found| found.len() == self.numbers.len())
-            .ok_or(Unfit)
+        Ok(stems(&self.words, ask)?.split(' ').map(sign).collect())
     }
 }
 
@@ -248,17 +257,11 @@ fn spot(first: u64) -> usize {
     ((first as u32) << 8).wrapping_mul(0x9e37_79b1) as usize >> 20
 }
 
-fn split(listed: &str) -> impl Iterator<Item = &str> {
-    listed.split(' ').filter(|word| !word.is_empty())
-}
-
 /// The first three letters of a term; and all of it but the last letter: at its end alone a stem
 /// may be another.
 fn starts(term: &str) -> (&[u8], &[u8]) {
-    let lead = term
-        .char_indices()
-        .nth(LEAD)
-        .map_or(term.len(), |(at, _)| at);
-    let last = term.char_indices().next_back().map_or(0, |(at, _)| at);
-    (&term.as_bytes()[..lead], &term.as_bytes()[..last])
+    let term = term.as_bytes();
+    let lead = letters(term).nth(LEAD).unwrap_or(term.len());
+    let last = letters(term).last().unwrap_or(0);
+    (&term[..lead], &term[..last])
 }

@@ -166,7 +166,8 @@ fn scored(question: &Question, read: &[Read], hidden: &[usize]) -> Vec<u64> {
 fn paired(question: &Question, weight: &[f64]) -> (Vec<u8>, Vec<f64>) {
     let listed = question.order.windows(2).map(|two| (two[0], two[1]));
     let mut listed: Vec<(usize, usize)> = listed.collect();
-    listed.sort_unstable_by_key(|(one, other)| (question.terms[*one], question.terms[*other]));
+    let terms = |pair: &(usize, usize)| (&question.terms[pair.0], &question.terms[pair.1]);
+    listed.sort_unstable_by(|one, other| terms(one).cmp(&terms(other)));
     listed.dedup();
     let mut pairs = vec![NONE; 64 * 64];
     let mut means = Vec::with_capacity(listed.len());

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from policies.base.ports import Count
@@ -13,7 +13,7 @@ from policies.compress.select_choice import NONE, Limits, chosen
 from policies.compress.select_passages import passages
 from policies.compress.select_pins import factual, named, names, troubled
 from policies.compress.select_rank import lexical
-from policies.compress.select_words import BORDER, Question, plain, stem
+from policies.compress.select_words import BORDER, plain, stem
 from policies.compress.text_protected import looks_like_code_or_diff
 
 
@@ -37,11 +37,9 @@ def selected(
     None where all stay, or it has none. Natively where that can be.
     """
     try:
-        read = Question(question)
-        if not read.terms:
-            return None
         tokens = None if limits == NONE else count(text)
-        asked = _asked(question, read, (*limits, tokens), pasted=pasted)
+        bounds = " ".join("-" if each is None else str(each) for each in (*limits, tokens))
+        asked = f"{bounds}{' pasted' if pasted else ''}\n{question}"
         counted = [""]
         made = native.select(asked, text, _answers(text, question, count, counted))
     except native.Unfit:
@@ -51,18 +49,6 @@ def selected(
         return None
     gone, _, short = made.partition("\0")
     return Short(short or counted[0], int(gone))
-
-
-def _asked(question: str, read: Question, limits: Iterable[object], *, pasted: bool) -> str:
-    """What is asked, in four lines."""
-    share, room, tokens = ("-" if each is None else each for each in limits)
-    lines = (
-        f"{share} {room} {tokens}{' pasted' if pasted else ''}",
-        " ".join(read.said),
-        " ".join(read.terms),
-        " ".join(named(question)),
-    )
-    return "\n".join(lines)
 
 
 def _answers(
@@ -92,4 +78,5 @@ def _answers(
         lambda words: " ".join(map(stem, words.split(" "))),
         size,
         lambda texts: " ".join(str(count(each)) for each in texts.split(BORDER)),
+        lambda asked: "\n".join(named(asked)),
     )

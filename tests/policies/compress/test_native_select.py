@@ -245,9 +245,13 @@ def test_an_interrupt_in_between_is_not_lost(capfd, monkeypatch):
     assert not capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "head", ["", "- - -", "x - -\na\na\n", "- - -\na b\na\n", "- - -\n\n\n", "- - -\na\na"]
-)
+@pytest.mark.parametrize("head", ["", "- - -", "x - -\ngold", "- -\ngold", "- - - pasted\ngold"])
 def test_what_is_not_asked_so_is_left_to_python(head):
     with pytest.raises(native.Unfit):
-        native.select(head, "text", [told] * 7)
+        native.select(head, "text", [told] * 9)
+
+
+@pytest.mark.parametrize("stems", ["", "gold", "gold mine lore", "gold  mine"])
+def test_other_than_a_stem_for_each_word_is_no_answer(stems):
+    with pytest.raises(native.Unfit):
+        native.select("- - -\ngold mine", "text", [lambda _: stems] * 9)
