@@ -132,11 +132,16 @@ class Engine:
         *,
         holdout: bool,
     ) -> tuple[list[Row], Call]:
-        """The same without the edits of what the model reads; cache marks are set anew."""
-        gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
-        left, _, edited = await self._fold(call, pipeline, without | gone, holdout)
-        both = zip(rows, left, strict=False)
-        return [_guarded(old) if old.policy in gone else new for old, new in both], edited
+        """The same without the edits of what the model reads; cache marks are set anew.
+
+        Another policy may want to edit where the first have not.
+        """
+        gone: dict[str, Row] = {}
+        edited = call
+        while more := [row for row in rows if row.applied and rewrites(row.step)]:
+            gone |= {row.policy: _guarded(row) for row in more}
+            rows, _, edited = await self._fold(call, pipeline, without | gone.keys(), holdout)
+        return [gone.get(row.policy, row) for row in rows], edited
 
     async def _fold(
         self,
@@ -264,6 +269,8 @@ class Engine:
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.mode in ASKED and not (type(row.step) is Skip and row.step.memo is None):
                 told = outcome if row.applied else _not_done(outcome, row)
+                if told.refused:  # what came was sent, also to a policy that saw it edited
+                    row = msgspec.structs.replace(row, call=plan.original)  # noqa: PLW2901
                 await self._settle(stage, row, told)
         for number, row in plan.aside:
             told = msgspec.structs.replace(outcome, applied=False)

@@ -45,6 +45,7 @@ class Fixed(Base):
         self.seen = []
         self.settled = []
         self.told = []
+        self.calls = []
 
     Settings = Strict
 
@@ -59,6 +60,7 @@ class Fixed(Base):
     async def settle(self, call, step, outcome, store):
         self.settled.append(step)
         self.told.append(outcome)
+        self.calls.append(call)
         await store.put(b"k", b"v", 1.0)
 
 
@@ -328,6 +330,36 @@ async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
     assert not any(outcome.refused for outcome in policy.told)
     await made.settle(plan, line, Outcome(200))
     assert (policy.told[-1].applied, policy.told[-1].refused) == (False, True)
+
+
+class After(Fixed):
+    """Edits what nobody has edited before."""
+
+    async def plan(self, call, view):
+        return edited("3" * 99) if call.came is None else Skip("nothing to gain")
+
+
+async def test_where_edits_are_left_off_no_other_policy_edits_instead():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy, After("b.x", None))
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2" * 99)
+    plan = await made.plan(call(), line)
+    assert plan.call.body.raw == plan.watched.body.raw == call().body.raw
+    assert [row.mode for row in plan.rows] == ["guarded", "guarded"]
+
+
+async def test_of_edits_that_are_left_off_each_policy_is_told_with_what_was_sent():
+    made = engine()
+    first, second = Fixed("a.x", edited("1")), Fixed("b.x", edited("1"))
+    line = pipeline(first, second)
+    await made.sent(await made.plan(call(), line))
+    first.step, second.step = edited("2"), edited("3" * 99)
+    plan = await made.plan(one := call(), line)
+    await made.settle(plan, line, Outcome(200))
+    assert [policy.told[0].refused for policy in (first, second)] == [True, True]
+    assert [policy.calls[0].body for policy in (first, second)] == [one.body, one.body]
 
 
 async def test_an_edit_goes_that_drifts_less_than_what_came():
