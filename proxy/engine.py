@@ -80,7 +80,7 @@ class Engine:
             return found
 
         found, watched, why = await self._cheapest(call, pipeline, fold)
-        if why == DRIFT and await self._watch.doubted(pipeline, found[0]):
+        if why == DRIFT and not self.trial and await self._watch.doubted(pipeline, found[0]):
             folds.clear()
             found, watched, why = await self._cheapest(call, pipeline, fold)
         rows, final, edited = found
@@ -291,7 +291,7 @@ class Engine:
 
 
 def _not_done(outcome: Outcome, row: Row) -> Outcome:
-    supposed, refused = row.mode == "shadow", row.mode == "guarded"
+    supposed, refused = row.mode == "shadow", row.mode == "guarded" and outcome.applied
     return msgspec.structs.replace(outcome, applied=False, supposed=supposed, refused=refused)
 
 

@@ -230,7 +230,7 @@ class Frozen(Base):
         then what comes later can be edited again.
         """
         learnt = step.memo if isinstance(step.memo, Learnt) else None
-        here = await turn(call) if outcome.refused else None
+        here = await turn(call) if outcome.refused and outcome.status < 300 else None
         if here is not None:
             messages = here.holding(self._signs[call.dialect])
             forms = {} if learnt is None else learnt.forms

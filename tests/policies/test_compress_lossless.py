@@ -495,6 +495,9 @@ async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_sh
     step = await policy.plan(one, View(shelf, 0.0))
     await policy.settle(one, step, Outcome(200, applied=False, supposed=True), shelf)
     assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
+    failed = Outcome(429, applied=False, refused=True)  # nothing was cached, and it comes again
+    await policy.settle(one, step, failed, shelf)
+    assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
     refused = Outcome(200, applied=False, refused=True)
     await policy.settle(one, step, refused, shelf)
     assert isinstance(await policy.plan(one, View(Shelf(), 0.0)), Skip)  # the store is down

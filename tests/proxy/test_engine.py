@@ -330,6 +330,8 @@ async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
     assert not any(outcome.refused for outcome in policy.told)
     await made.settle(plan, line, Outcome(200))
     assert (policy.told[-1].applied, policy.told[-1].refused) == (False, True)
+    await made.settle(plan, line, Outcome(200, applied=False))  # as of `/v1/compress`
+    assert not policy.told[-1].refused
 
 
 class After(Fixed):
@@ -404,6 +406,14 @@ async def test_what_does_not_go_on_is_thought_over_once():
     policy.step = policy.second = edited("2")
     plan = await made.plan(call(), line)
     assert (plan.drifted, policy.seen.count("doubt"), len(policy.seen)) == (True, 2, 6)
+
+
+async def test_a_plan_that_is_only_looked_at_makes_nobody_doubt():
+    made = engine()
+    await made.sent(await made.plan(call(), pipeline(Fixed("a.x", edited("1")))))
+    policy = Doubting("a.x", edited("2" * 99), edited("1"))
+    plan = await made.on_trial().plan(call(), pipeline(policy))
+    assert (plan.drifted, "doubt" in policy.seen) == (True, False)
 
 
 async def test_what_cannot_be_thought_over_goes_as_it_may():
