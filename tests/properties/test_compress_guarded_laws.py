@@ -172,6 +172,13 @@ def grown(messages, number, results):
         (0, [table], 0, "", False, {}),
     ]
 )
+@example(  # a form that the second worker has no time to make, and the first has made meanwhile
+    [
+        (0, [known], 1, "unread", False, {}),
+        (0, [known], 0, "", False, {}),
+        (0, [], 1, "late", False, {}),
+    ]
+)
 async def test_a_turn_goes_on_as_the_longest_beginning_of_it_was_sent(kind, steps):
     house = House(kind)
     said = [[{"role": "user", "content": "é"}]]
