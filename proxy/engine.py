@@ -89,7 +89,7 @@ class Engine:
         drifted = why == DRIFT
         edits = None if watched is call or not why else watched
         if edits is not None and not (drifted and await self._watch.keeps_more(call, edits)):
-            rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
+            rows, final, edited = await self._unedited(call, pipeline, rows, without, holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
         terms, name = self._terms(edited), pipeline.name
@@ -129,19 +129,18 @@ class Engine:
         pipeline: Pipeline,
         rows: list[Row],
         without: frozenset[str],
-        *,
         holdout: bool,
-    ) -> tuple[list[Row], Call]:
+    ) -> _Folded:
         """The same without the edits of what the model reads; cache marks are set anew.
 
         Another policy may want to edit where the first have not.
         """
         gone: dict[str, Row] = {}
-        edited = call
+        final, edited = None, call
         while more := [row for row in rows if row.applied and rewrites(row.step)]:
             gone |= {row.policy: _guarded(row) for row in more}
-            rows, _, edited = await self._fold(call, pipeline, without | gone.keys(), holdout)
-        return [gone.get(row.policy, row) for row in rows], edited
+            rows, final, edited = await self._fold(call, pipeline, without | gone.keys(), holdout)
+        return [gone.get(row.policy, row) for row in rows], final, edited
 
     async def _fold(
         self,

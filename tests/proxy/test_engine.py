@@ -335,21 +335,31 @@ async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
 
 
 class After(Fixed):
-    """Edits what nobody has edited before."""
+    """Decides where nobody has edited before."""
 
     async def plan(self, call, view):
-        return edited("3" * 99) if call.came is None else Skip("nothing to gain")
+        return self.step if call.came is None else Skip("nothing to gain")
 
 
 async def test_where_edits_are_left_off_no_other_policy_edits_instead():
     made = engine()
     policy = Fixed("a.x", edited("1"))
-    line = pipeline(policy, After("b.x", None))
+    line = pipeline(policy, After("b.x", edited("3" * 99)))
     await made.sent(await made.plan(call(), line))
     policy.step = edited("2" * 99)
     plan = await made.plan(call(), line)
     assert plan.call.body.raw == plan.watched.body.raw == call().body.raw
     assert [row.mode for row in plan.rows] == ["guarded", "guarded"]
+
+
+async def test_where_edits_are_left_off_the_answer_to_what_came_counts():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy, After("b.x", HIT))
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2" * 99)
+    plan = await made.plan(call(), line)
+    assert (plan.final, plan.rows[1].mode) == (HIT, "on")
 
 
 async def test_of_edits_that_are_left_off_each_policy_is_told_with_what_was_sent():
