@@ -80,7 +80,7 @@ class Engine:
             return found
 
         found, watched, why = await self._cheapest(call, pipeline, fold)
-        if why == DRIFT and await self._watch.doubted(pipeline, found[0]):
+        if why == DRIFT and not self.trial and await self._watch.doubted(pipeline, found[0]):
             folds.clear()
             found, watched, why = await self._cheapest(call, pipeline, fold)
         rows, final, edited = found
@@ -89,7 +89,7 @@ class Engine:
         drifted = why == DRIFT
         edits = None if watched is call or not why else watched
         if edits is not None and not (drifted and await self._watch.keeps_more(call, edits)):
-            rows, edited = await self._unedited(call, pipeline, rows, without, holdout=holdout)
+            rows, final, edited = await self._unedited(call, pipeline, rows, without, holdout)
             watched = call
             log.info("edits are left off, the request %s", why)
         terms, name = self._terms(edited), pipeline.name
@@ -129,14 +129,18 @@ class Engine:
         pipeline: Pipeline,
         rows: list[Row],
         without: frozenset[str],
-        *,
         holdout: bool,
-    ) -> tuple[list[Row], Call]:
-        """The same without the edits of what the model reads; cache marks are set anew."""
-        gone = frozenset(row.policy for row in rows if row.applied and rewrites(row.step))
-        left, _, edited = await self._fold(call, pipeline, without | gone, holdout)
-        both = zip(rows, left, strict=False)
-        return [_guarded(old) if old.policy in gone else new for old, new in both], edited
+    ) -> _Folded:
+        """The same without the edits of what the model reads; cache marks are set anew.
+
+        Another policy may want to edit where the first have not.
+        """
+        gone: dict[str, Row] = {}
+        final, edited = None, call
+        while more := [row for row in rows if row.applied and rewrites(row.step)]:
+            gone |= {row.policy: _guarded(row) for row in more}
+            rows, final, edited = await self._fold(call, pipeline, without | gone.keys(), holdout)
+        return [gone.get(row.policy, row) for row in rows], final, edited
 
     async def _fold(
         self,
@@ -264,6 +268,8 @@ class Engine:
         for stage, row in zip(pipeline.stages, plan.rows, strict=False):
             if row.mode in ASKED and not (type(row.step) is Skip and row.step.memo is None):
                 told = outcome if row.applied else _not_done(outcome, row)
+                if told.refused:  # what came was sent, also to a policy that saw it edited
+                    row = msgspec.structs.replace(row, call=plan.original)  # noqa: PLW2901
                 await self._settle(stage, row, told)
         for number, row in plan.aside:
             told = msgspec.structs.replace(outcome, applied=False)
@@ -284,7 +290,7 @@ class Engine:
 
 
 def _not_done(outcome: Outcome, row: Row) -> Outcome:
-    supposed, refused = row.mode == "shadow", row.mode == "guarded"
+    supposed, refused = row.mode == "shadow", row.mode == "guarded" and outcome.applied
     return msgspec.structs.replace(outcome, applied=False, supposed=supposed, refused=refused)
 
 

@@ -74,8 +74,9 @@ _closing = re.compile(rb"\s*(?:," + _plain + rb")*\}")
 
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(float_hook=Raw).decode  # more digits than a float has stay
 _encode = msgspec.json.Encoder().encode
+_LONGEST = 1_000_000  # bytes: nobody else runs meanwhile, for 4 ms
 
 
 class Unknown(Exception):
@@ -132,9 +133,11 @@ def _pairs(values: dict[str, Raw]) -> tuple[list[bytes], bool]:
 def written(text: bytes) -> bytes:
     """A JSON text in the one way that msgspec writes it, if it can be read and may be another.
 
-    Some clients write the same messages otherwise in every turn: the model reads the same.
+    Some clients write the same messages otherwise in every turn: the model reads the same. Numbers
+    with fractions, and long texts, stay as they are.
     """
-    if text[:1] not in (b'"', b"[", b"{") or (text[:1] == b'"' and b"\\" not in text):
+    plain = text[:1] not in (b'"', b"[", b"{") or (text[:1] == b'"' and b"\\" not in text)
+    if plain or len(text) > _LONGEST:
         return text
     try:
         return _encode(_decode(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, ClassVar, NamedTuple, cast
 
@@ -18,11 +18,12 @@ from policies.base.ports import Store, View
 from policies.base.step import Edit, Skip, Step
 from policies.base.terms import Terms
 from policies.base.units import Duration, Size
+from policies.compress.freeze_form import Form
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message
 from policies.compress.freeze_sent import UNCHANGED, Sent
 from policies.compress.freeze_sight import NEVER, FirstSight, Learnt, Recipe
-from policies.compress.freeze_turns import turn
+from policies.compress.freeze_turns import Turn, turn
 
 _Key = tuple[object, ...]
 Found = Sequence[tuple[Message, Sent]]
@@ -46,6 +47,7 @@ class _Settled(NamedTuple):
 
 
 _NOTHING = _Settled((), (), ())
+_DOUBTS = 8  # of one conversation: where they do not help, they cost as much as all its turns
 
 
 class FreezeSettings(Strict):
@@ -103,7 +105,8 @@ class Frozen(Base):
         here = await turn(call)
         if here is not None:
             *whose, doubts = self._scope(call, here.conversation())
-            self._doubts.put(tuple(whose), cast("int", doubts) + 1, 0)
+            if cast("int", doubts) < _DOUBTS:
+                self._doubts.put(tuple(whose), cast("int", doubts) + 1, 0)
 
     def _scope(self, call: Call, talk: bytes) -> _Key:
         """What the messages of a conversation are remembered under."""
@@ -179,20 +182,24 @@ class Frozen(Base):
         """
         scope = self._scope(call, there.talk)
         settled = self._settled(there, scope)
-        listed, messages = there.listed, there.messages[len(settled.messages) :]
-        contextual = self._recipe.contextual and messages
-        before = self.beginnings(listed, there.messages) if contextual else None
         found = [*settled.found]
         fresh: list[tuple[Message, _Key]] = []
-        for message in messages:
-            text = message.raw
-            key = (scope, before[message.number] if before else 0, hash(text), len(text))
+        for message, key in self._keys(scope, there, len(settled.messages)):
             known = self._sent.get(key)
             if known is None:
                 fresh.append((message, key))
             elif known.raw is not None:
                 found.append((message, known))
         return found, fresh
+
+    def _keys(self, scope: _Key, there: There, first: int = 0) -> Iterator[tuple[Message, _Key]]:
+        """What is known of each of the messages from the `first` on is remembered under these."""
+        messages = there.messages[first:]
+        contextual = self._recipe.contextual and messages
+        before = self.beginnings(there.listed, there.messages) if contextual else None
+        for message in messages:
+            text = message.raw
+            yield message, (scope, before[message.number] if before else 0, hash(text), len(text))
 
     def beginnings(self, listed: Listing, messages: Sequence[Message]) -> Mapping[int, int]:  # noqa: ARG002 - others may look at `messages` only
         """For each of `messages`, by number, a hash of all that its forms may depend on."""
@@ -230,14 +237,23 @@ class Frozen(Base):
         then what comes later can be edited again.
         """
         learnt = step.memo if isinstance(step.memo, Learnt) else None
-        here = await turn(call) if outcome.refused else None
+        here = await turn(call) if outcome.refused and outcome.status < 300 else None
         if here is not None:
-            messages = here.holding(self._signs[call.dialect])
-            forms = {} if learnt is None else learnt.forms
-            learnt = Learnt(forms, here.conversation(), (here.listed, messages))
-            await self.doubt(call)
+            learnt = self._refused(call, here, {} if learnt is None else learnt.forms)
         if learnt is not None:
             await self._sight.store(call, learnt, store)
+
+    def _refused(self, call: Call, here: Turn, forms: Mapping[bytes, Form]) -> Learnt:
+        """What has not gone as it came for good yet is from now on late."""
+        messages, talk = here.holding(self._signs[call.dialect]), here.conversation()
+        there = There(here.listed, messages, here.notes, talk)
+        late = []
+        for message, key in self._keys(self._scope(call, talk), there):
+            if self._sent.get(key) is not UNCHANGED:
+                self._remember(key, UNCHANGED)
+                late.append(message)
+        here.notes.pop(self._mark, None)
+        return Learnt(forms, talk, (here.listed, late))
 
     async def aclose(self) -> None:
         """End the threads."""

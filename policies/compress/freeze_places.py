@@ -24,6 +24,7 @@ _LISTS = {
 _MARKS = (b"cache_control", b"prompt_cache_breakpoint")  # keys by which clients mark
 _KEYS = tuple(b'"%b"' % mark for mark in _MARKS)
 LONGEST = 2_000_000  # bytes of a message; longer ones are left alone
+_END = 64 * 1024  # bytes of a conversation's first message, by which it is known
 _TRIES = 8  # places where a list's name stands that are looked at
 
 # What the text of a message with a tool's result holds, and hardly ever one without. Long words
@@ -280,11 +281,15 @@ def replaced(raw: bytes, texts: Mapping[Path, str]) -> bytes | None:
 def conversation(listed: Listing) -> bytes:
     """8 bytes that tell conversations apart by the first message, instructions aside; or none.
 
-    However that is written: some clients write a message otherwise in every turn.
+    However that is written: some clients write a message otherwise in every turn. Of a long one
+    by its ends, as they are.
     """
     first = next((raw for raw in listed.raws if not has(raw, _INSTRUCTING)), None)
     if first is None:
         return b""
-    with suppress(*_MALFORMED):
-        first = msgspec.json.encode(msgspec.json.decode(first), order="sorted")
+    if len(first) > 2 * _END:
+        first = first[:_END] + first[-_END:]
+    else:
+        with suppress(*_MALFORMED):
+            first = msgspec.json.encode(msgspec.json.decode(first), order="sorted")
     return blake2b(first, digest_size=8).digest()

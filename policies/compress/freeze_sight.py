@@ -19,12 +19,11 @@ from policies.compress.freeze_form import (
     Form,
     Rules,
     joined,
-    restored,
-    stored,
 )
 from policies.compress.freeze_memory import Generations
 from policies.compress.freeze_places import Listing, Message, Spot
 from policies.compress.freeze_sent import UNCHANGED, Read, Sent, sent_as
+from policies.compress.freeze_shared import tell, told
 from policies.compress.freeze_work import Task, Workshop
 
 _INLINE = 64 * 1024  # bytes that may be worked on in the event loop
@@ -129,8 +128,8 @@ class FirstSight:
         texts = {
             key: spot for each in found for spot, key in zip(each.spots, each.keys, strict=True)
         }
-        known, news = await self._remembered(call, view, texts)
         places = _places(found)
+        known, news = await self._remembered(call, view, places)
         unknown = {key: one for key, one in known.items() if not one.known}
         wanted = {key for key, one in unknown.items() if not all(map(one.missed, places[key]))}
         if wanted:
@@ -172,26 +171,25 @@ class FirstSight:
         return found
 
     async def _remembered(
-        self, call: Call, view: View, texts: Iterable[bytes]
+        self, call: Call, view: View, places: Mapping[bytes, Sequence[bytes]]
     ) -> tuple[dict[bytes, Form], dict[bytes, Form]]:
         """What is known of each text, and what of it the store has not or not for long."""
         old: dict[bytes, Form] = {}
 
         async def looked_up(key: bytes) -> Form:
-            here = self._forms.get((call.tenant, key)) or UNKNOWN
-            entry = await view.store.get(key)
-            elsewhere = restored(entry.value) if entry is not None else UNKNOWN
+            mine = self._forms.get((call.tenant, key))
+            elsewhere, entry = await told(view.store, key, places[key] if mine else ())
+            here = mine or UNKNOWN
             found = joined(here, elsewhere)  # another worker may have made it, or have been late
-            if entry is not None:
+            if entry is not None or elsewhere.late:
                 self._keep(call.tenant, key, found)
             goes = entry is not None and 0 < entry.expires < view.now + self._ttl / 2
             if goes or found.known > elsewhere.known or not {*here.late} <= {*elsewhere.late}:
                 old[key] = found
             return found
 
-        keys = list(texts)
-        answers = await asyncio.gather(*map(looked_up, keys))
-        return dict(zip(keys, answers, strict=True)), old
+        answers = await asyncio.gather(*map(looked_up, places))
+        return dict(zip(places, answers, strict=True)), old
 
     async def _made(
         self,
@@ -234,12 +232,8 @@ class FirstSight:
                 if not all(map(known.missed, places)):
                     forms[key] = forms.get(key, known).without(*places)
         for key, one in forms.items():
-            entry = await store.get(key)
             latest = joined(one, self._forms.get((call.tenant, key)) or one)
-            if entry is not None:
-                latest = joined(restored(entry.value), latest)
-            self._keep(call.tenant, key, latest)
-            await store.put(key, stored(latest), self._ttl, call.model)
+            self._keep(call.tenant, key, await tell(store, key, latest, self._ttl, call.model))
 
     def close(self) -> None:
         """End the threads."""

@@ -126,7 +126,7 @@ class Guards:
     ) -> None:
         """The reply to a call has begun, at `now` in Unix seconds.
 
-        `broken`: what was sent does not begin as the turn before it.
+        `broken`: it does not begin as the turn before it, or would not have with its edits.
         """
         await self._turns.remember(original, forwarded, store, now, broken=broken)
 

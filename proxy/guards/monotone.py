@@ -100,7 +100,7 @@ class Monotone:
         sent = await self._before(original, asked, store, again=again or not untouched)
         if sent is None:
             return _STABLE
-        if sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain:
+        if _goes_on(sending, sent):
             return Verdict("stable", None, sent.at, sent.count)
         same = untouched or sending[-1].chain == asked[-1].chain
         before = sent.steps or _steps(asked[: sent.count])
@@ -115,7 +115,7 @@ class Monotone:
 
         To be called as soon as the reply has begun: its turn after may come right behind it.
         This process knows of it before the first `await`. `broken`: it does not begin as the
-        turn before it.
+        turn before it, or would not have with edits that were left off.
         """
         asked, sending = _closed(original), _closed(forwarded)
         if not asked or not sending:
@@ -124,6 +124,7 @@ class Monotone:
         steps = _steps(sending) if edited else b""
         whose = _whose(original)
         _, before = self._recently(asked, whose)
+        broken = broken and before is not None and not _goes_on(sending, before)
         breaks = min(255, (before.breaks if before else 0) + broken)
         sent = _Sent(sending[-1].chain, len(sending), steps, now, breaks)
         key = asked[-1].chain + whose
@@ -198,6 +199,11 @@ def _turns(asked: Sequence[Block], here: int) -> Iterator[int]:
 def _whose(call: Call) -> bytes:
     """What sets the same prompt apart: it is cached for one model, and for one tenant."""
     return f"{call.model}\0{call.tenant}".encode(errors="replace")
+
+
+def _goes_on(sending: Sequence[Block], sent: _Sent) -> bool:
+    """Whether this begins as that was sent."""
+    return sent.count <= len(sending) and sending[sent.count - 1].chain == sent.chain
 
 
 def _places(count: int) -> range:

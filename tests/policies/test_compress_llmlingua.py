@@ -91,8 +91,7 @@ async def sent(policy, shelf, one):
 
 
 def key_of(shelf):
-    (key,) = shelf.kept
-    return key
+    return min(shelf.kept, key=len)  # places where it was late have longer ones
 
 
 def contents(step):

@@ -495,6 +495,9 @@ async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_sh
     step = await policy.plan(one, View(shelf, 0.0))
     await policy.settle(one, step, Outcome(200, applied=False, supposed=True), shelf)
     assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
+    failed = Outcome(429, applied=False, refused=True)  # nothing was cached, and it comes again
+    await policy.settle(one, step, failed, shelf)
+    assert contents(await policy.plan(one, View(shelf, 0.0))) == contents(step)
     refused = Outcome(200, applied=False, refused=True)
     await policy.settle(one, step, refused, shelf)
     assert isinstance(await policy.plan(one, View(Shelf(), 0.0)), Skip)  # the store is down
@@ -505,6 +508,38 @@ async def test_what_a_guard_had_left_off_goes_as_it_came_and_what_comes_later_sh
     puts = shelf.puts
     await policy.settle(one, Skip("nothing to gain"), refused, shelf)
     assert shelf.puts == puts  # all that is known
+
+
+async def test_where_edits_are_left_off_in_every_turn_only_what_is_new_is_read(
+    lossless, monkeypatch
+):
+    policy, shelf, read, numbers = lossless(), Shelf(), freeze_sight.FirstSight._read, []
+
+    def counted(self, call, there, here, until):
+        numbers.extend(message.number for message in there[1])
+        return read(self, call, there, here, until)
+
+    monkeypatch.setattr(freeze_sight.FirstSight, "_read", counted)
+    talk = [result(table(str(number)), number) for number in range(6)]
+    for count in range(2, 7):
+        one = chat(*talk[:count])
+        step = await policy.plan(one, View(shelf, 0.0))
+        numbers.clear()
+        await policy.settle(one, step, Outcome(200, applied=False, refused=True), shelf)
+        assert count in numbers
+        assert set(numbers) <= ({count} if count > 2 else {1, 2})
+
+
+async def test_second_thoughts_that_never_help_are_given_up(lossless):
+    policy, shelf, one = lossless(), Shelf(), chat(result(table("a")))
+    await sent(policy, shelf, one)
+    asked = []
+    for _ in range(20):
+        await policy.doubt(one)
+        before = shelf.gets
+        assert isinstance(await sent(policy, shelf, one), Edit)
+        asked.append(shelf.gets > before)
+    assert asked == [True] * 8 + [False] * 12
 
 
 async def test_a_form_that_came_too_late_is_stored_when_it_is_used(lossless, monkeypatch):

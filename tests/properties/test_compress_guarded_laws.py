@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 from backends import call
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policies.base.body import Body
@@ -32,14 +32,20 @@ class Lossy(Lossless):
 
 
 class Shelf:
-    def __init__(self):
+    """A worker's memory in front of what all share: what it holds is not asked for again."""
+
+    def __init__(self, shared):
         self.kept = {}
+        self.shared = shared
 
     async def get(self, key):
-        return self.kept.get(key)
+        found = self.kept.get(key) or self.shared.get(key)
+        if found is not None:
+            self.kept[key] = found
+        return found
 
     async def put(self, key, value, ttl, model=""):
-        self.kept[key] = Entry(value, 0.0, 0.0, model)
+        self.kept[key] = self.shared[key] = Entry(value, 0.0, 0.0, model)
 
 
 class House:
@@ -47,14 +53,19 @@ class House:
 
     def __init__(self, kind):
         self.kind = kind
-        self.shelves = {}
+        self.shared = {}
         self.drifts = []
         self.workers = [self._worker(), self._worker()]
         self._gone = []
 
     def _worker(self):
         guards = Guards(Monotone(), lambda _: Terms(), lambda: self.drifts.append(1), Rollback())
-        bind = lambda *whose: self.shelves.setdefault(whose, Shelf())  # noqa: E731
+        shelves = {}
+
+        def bind(*whose):
+            shared = self.shared.setdefault(whose, {})
+            return shelves.setdefault(whose, Shelf(shared))
+
         engine = Engine(bind, self.failed, lambda _: Terms(), guards)
         policy = self.kind(self.kind.Settings(budget=60.0, min_tokens=20))
         policy.name = "compress.lossless"
@@ -153,6 +164,21 @@ def grown(messages, number, results):
 @settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize("kind", [Lossless, Lossy])
 @given(steps)
+@example(  # a text that the first worker knows comes too late for the second, at another place
+    [
+        (0, [known], 0, "", False, {}),
+        (0, [table], 1, "", False, {}),
+        (0, [known], 1, "unread", False, {}),
+        (0, [table], 0, "", False, {}),
+    ]
+)
+@example(  # a form that the second worker has no time to make, and the first has made meanwhile
+    [
+        (0, [known], 1, "unread", False, {}),
+        (0, [known], 0, "", False, {}),
+        (0, [], 1, "late", False, {}),
+    ]
+)
 async def test_a_turn_goes_on_as_the_longest_beginning_of_it_was_sent(kind, steps):
     house = House(kind)
     said = [[{"role": "user", "content": "é"}]]

@@ -45,6 +45,7 @@ class Fixed(Base):
         self.seen = []
         self.settled = []
         self.told = []
+        self.calls = []
 
     Settings = Strict
 
@@ -59,6 +60,7 @@ class Fixed(Base):
     async def settle(self, call, step, outcome, store):
         self.settled.append(step)
         self.told.append(outcome)
+        self.calls.append(call)
         await store.put(b"k", b"v", 1.0)
 
 
@@ -328,6 +330,48 @@ async def test_a_turn_drifts_when_it_is_sent_and_not_when_it_is_planned():
     assert not any(outcome.refused for outcome in policy.told)
     await made.settle(plan, line, Outcome(200))
     assert (policy.told[-1].applied, policy.told[-1].refused) == (False, True)
+    await made.settle(plan, line, Outcome(200, applied=False))  # as of `/v1/compress`
+    assert not policy.told[-1].refused
+
+
+class After(Fixed):
+    """Decides where nobody has edited before."""
+
+    async def plan(self, call, view):
+        return self.step if call.came is None else Skip("nothing to gain")
+
+
+async def test_where_edits_are_left_off_no_other_policy_edits_instead():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy, After("b.x", edited("3" * 99)))
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2" * 99)
+    plan = await made.plan(call(), line)
+    assert plan.call.body.raw == plan.watched.body.raw == call().body.raw
+    assert [row.mode for row in plan.rows] == ["guarded", "guarded"]
+
+
+async def test_where_edits_are_left_off_the_answer_to_what_came_counts():
+    made = engine()
+    policy = Fixed("a.x", edited("1"))
+    line = pipeline(policy, After("b.x", HIT))
+    await made.sent(await made.plan(call(), line))
+    policy.step = edited("2" * 99)
+    plan = await made.plan(call(), line)
+    assert (plan.final, plan.rows[1].mode) == (HIT, "on")
+
+
+async def test_of_edits_that_are_left_off_each_policy_is_told_with_what_was_sent():
+    made = engine()
+    first, second = Fixed("a.x", edited("1")), Fixed("b.x", edited("1"))
+    line = pipeline(first, second)
+    await made.sent(await made.plan(call(), line))
+    first.step, second.step = edited("2"), edited("3" * 99)
+    plan = await made.plan(one := call(), line)
+    await made.settle(plan, line, Outcome(200))
+    assert [policy.told[0].refused for policy in (first, second)] == [True, True]
+    assert [policy.calls[0].body for policy in (first, second)] == [one.body, one.body]
 
 
 async def test_an_edit_goes_that_drifts_less_than_what_came():
@@ -372,6 +416,14 @@ async def test_what_does_not_go_on_is_thought_over_once():
     policy.step = policy.second = edited("2")
     plan = await made.plan(call(), line)
     assert (plan.drifted, policy.seen.count("doubt"), len(policy.seen)) == (True, 2, 6)
+
+
+async def test_a_plan_that_is_only_looked_at_makes_nobody_doubt():
+    made = engine()
+    await made.sent(await made.plan(call(), pipeline(Fixed("a.x", edited("1")))))
+    policy = Doubting("a.x", edited("2" * 99), edited("1"))
+    plan = await made.on_trial().plan(call(), pipeline(policy))
+    assert (plan.drifted, "doubt" in policy.seen) == (True, False)
 
 
 async def test_what_cannot_be_thought_over_goes_as_it_may():

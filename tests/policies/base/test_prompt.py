@@ -251,6 +251,15 @@ def test_it_does_not_count_how_a_client_writes_its_json(style):
         assert [block.chain for block in found] == chains(each, dialect)
 
 
-@pytest.mark.parametrize("odd", [b'"\\ud800"', b"[1,", b"[" * 9999 + b"]" * 9999, b'{"a":NaN}'])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(b'"\\ud800"', b"[1,", b"[" * 9999 + b"]" * 9999, b'{"a":NaN}'),
+        *(b"[0.10000000000000000001]", b"[9007199254740993.0]", b"[1e999]", b"[1e-400]"),
+        *(b"[12345678901234567890123]", b"[-0.0]", b"[1e2]"),  # a number is what it is written as
+        b'"\\/' + b"x" * 1_000_000 + b'"',  # reading would keep hold of the interpreter
+    ],
+    ids=lambda odd: odd[:24],
+)
 def test_what_cannot_be_read_counts_as_it_stands(odd):
     assert written(odd) == odd

@@ -4,6 +4,7 @@ import pytest
 
 from policies.base.call import Dialect
 from policies.compress.freeze_places import (
+    Listing,
     Spot,
     conversation,
     has,
@@ -207,3 +208,12 @@ def test_a_conversation_is_the_same_however_its_messages_are_written():
     ]
     found = {conversation(listing(CHAT, b'{"messages":[%b]}' % raw)) for raw in spelt}
     assert len(found) == 1
+
+
+def test_a_conversation_that_begins_with_a_long_message_is_known_by_its_ends():
+    made = lambda text: json.dumps({"role": "user", "content": text}).encode()  # noqa: E731
+    texts = ["x" * 1_000_000, "y" + "x" * 999_999, "x" * 999_999 + "y", '\\"' * 500_000]
+    found = [conversation(Listing((made(text),), (0,))) for text in texts]
+    assert len(set(found)) == 4
+    middle = made("x" * 500_000 + "y" + "x" * 499_999)  # is not read: it would take long
+    assert conversation(Listing((middle, b"{}"), (0, 0))) == found[0]

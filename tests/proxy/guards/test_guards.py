@@ -137,6 +137,18 @@ async def test_a_conversation_that_breaks_off_again_and_again_goes_on_as_it_came
     assert taken == [True] * 5 + [False] * 5
 
 
+async def test_turns_that_went_on_since_edits_were_left_off_have_broken_nothing():
+    said, rig = [user("one " * 10)], Rig()
+    for _ in range(6):
+        one = asked(*said)
+        refused = await rig.refuses(one, texts(one, "1"))
+        await rig.guards.sent(one, one, rig.store(one), NOW, broken=bool(refused))
+        said += [assistant("yes"), user("and?")]
+    await rig.send(one := asked(*said), texts(one, None, "y"))
+    one = asked(*said, assistant("yes"), user("and?"))
+    assert await rig.guards.keeps_more(one, texts(one, None, "y", "&"), rig.store(one))
+
+
 def agent(results, left_out=0, turns=40):
     """A conversation of tools' long results, the first of them left out."""
     said = [user("go")]
