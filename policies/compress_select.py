@@ -20,7 +20,7 @@ from policies.compress.select_passages import passages
 from policies.compress.select_question import Questions, asked
 from policies.compress.select_text import form
 
-VERSION = 5  # of what is chosen, all else being equal
+VERSION = 6  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
 # One of them is in the JSON of every text with delimited documents; longer is found faster.
 _DOCUMENTS = (b"<document", rb"\u003cdocument", b"Document [2]", rb"\n[2]")

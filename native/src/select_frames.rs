@@ -2,7 +2,7 @@
 //! `policies/compress/select_pins.py`.
 
 use crate::border::Unfit;
-use crate::select_signs::{ends, is_other};
+use crate::select_signs::{after, ends, is_other};
 
 /// Whether any line begins so.
 pub fn has_frame(text: &str) -> Result<bool, Unfit> {
@@ -24,12 +24,13 @@ fn is_frame(line: &str) -> Result<bool, Unfit> {
         Some('E') if any(&["E: ", "E   "]) => Ok(true),
         Some('E' | 'F') => Ok(is_stamp(&line.as_bytes()[1..])),
         Some('K') => Ok(line == "Killed"),
-        Some('a') => line.strip_prefix("at ").map_or(Ok(false), is_call),
+        Some('a') => line.strip_prefix("at ").map_or(Ok(false), is_place),
+        Some('.') => Ok(line.strip_prefix("... ").map_or(false, is_more)),
         Some('#') => Ok(is_numbered(&line.as_bytes()[1..])),
         Some('g') => Ok(line
             .strip_prefix("goroutine ")
             .map_or(false, starts_with_digit)),
-        Some('\u{2717}' | '\u{2718}' | '\u{d7}' | '\u{2716}' | '\u{274c}') => Ok(true),
+        Some('\u{2715}'..='\u{2718}' | '\u{d7}' | '\u{274c}') => Ok(true),
         _ => Ok(false),
     }
 }
@@ -44,7 +45,13 @@ fn is_stamp(rest: &[u8]) -> bool {
     rest.len() > 7 && digits(0, 4) && rest[4] == b' ' && digits(5, 7) && rest[7] == b':'
 }
 
-/// `[\w$.<>/]+ ?[(:]`
+/// `(?:(?:async|new) )?` and a call.
+fn is_place(rest: &str) -> Result<bool, Unfit> {
+    let kind = after(rest, "async ").or_else(|| after(rest, "new "));
+    Ok(is_call(rest)? || kind.map_or(Ok(false), is_call)?)
+}
+
+/// `[\w$.<>/]+ ?(?:[(:]|\[as )`
 fn is_call(rest: &str) -> Result<bool, Unfit> {
     let mut size = 0;
     for sign in rest.chars() {
@@ -54,7 +61,14 @@ fn is_call(rest: &str) -> Result<bool, Unfit> {
         size += sign.len_utf8();
     }
     let end = &rest[size..];
-    Ok(size > 0 && end.strip_prefix(' ').unwrap_or(end).starts_with(['(', ':']))
+    let end = end.strip_prefix(' ').unwrap_or(end);
+    Ok(size > 0 && (end.starts_with(['(', ':']) || end.starts_with("[as ")))
+}
+
+/// `[0-9]+ (?:more$|common frames omitted)`
+fn is_more(rest: &str) -> bool {
+    let end = rest.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    end.len() < rest.len() && (end == " more" || end.starts_with(" common frames omitted"))
 }
 
 /// `[0-9]+ +[0-9a-z_]`

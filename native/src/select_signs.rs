@@ -91,6 +91,11 @@ pub fn after<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
     }
 }
 
+/// Behind a word in whatever case.
+pub fn behind<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
+    says(rest.as_bytes(), word.as_bytes()).then(|| &rest[word.len()..])
+}
+
 /// Starts of words, told by two hashes of their first four letters in whatever case; few other
 /// words have the same.
 pub struct Starts {

@@ -10,8 +10,10 @@ import re
 from policies.compress.text_prefilter import prefilter
 
 _FRAMES = r"""[\ \t>]*(?:
-        Traceback\ \(most|File\ "|Caused\ by:|at\ [\w$.<>/]+\ ?[(:]|\#[0-9]+\ +[0-9a-z_]
-      | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
+        Traceback\ \(most|File\ "|Caused\ by:|\#[0-9]+\ +[0-9a-z_] | goroutine\ [0-9]
+      | at\ (?:(?:async|new)\ )?[\w$.<>/]+\ ?(?:[(:]|\[as\ )
+      | \.{3}\ [0-9]+\ (?:more$|common\ frames\ omitted)
+      | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2715\u2717\u2718\u00d7\u2716\u274c]
       | Failed\b | Killed$
     )"""
 _FRAME = re.compile(rf"(?mx)\n{_FRAMES}")  # of a text with a line feed in front
@@ -21,6 +23,7 @@ _PHRASES = (
     *("no such file", "command not found", "segmentation fault", "core dumped", "out of memory"),
     *("timed out", "syntax error", "assertion failed", "unhandled", "stack trace", "stacktrace"),
 )
+_LEVELS = "err(?:or)?|fatal|crit(?:ical)?|severe|panic|alert|emerg|fail(?:ed)?"
 # Trouble of a certain form, and the words, one of which is in it, in lower case.
 _FORMS = {
     ("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg"): r"""
@@ -31,6 +34,14 @@ _FORMS = {
       | \b(?i:(?:error|fatal|exception|failure|panic|warning)s?\ ?:)
       | [a-z](?:Error|Exception)\b | ["']errors?["']\ ?:
       | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
+    """,
+    # Levels in brackets, but not links; behind a time; of a facility; in a column.
+    ("err", "fatal", "crit", "severe", "panic", "alert", "emerg", "fail"): rf"""
+        (?:^|[\ \t\]|>:])\[(?:[a-z_]*:)?(?i:{_LEVELS})\ *\](?:[^(]|$)
+      | (?:^|[\ \t])<(?i:{_LEVELS})>
+      | :[0-9]{{2}}:[0-9]{{2}}(?:[.,][0-9]{{1,9}})?Z?\]?\ (?i:{_LEVELS})[\ :\]]
+      | \b(?:kern|daemon|authpriv|cron|syslog|local[0-7])\.(?:err|crit|alert|emerg)[\ ]
+      | (?:[0-9A-Z]\ |[\[\]|:>]\ ?)ERR[\ :|\]]
     """,
     ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
     ("code",): r"""
@@ -55,9 +66,12 @@ _FORMS = {
         \b[45][0-9]{2}\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
           |Service\ Unavailable|Gateway\ Time|Too\ Many)
     """,
-    ("backtrace", "panicked", "oomkilled", "not ok", "undefined ", "curl: (", "*** ["): r"""
-        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKilled\b|not\ ok\ [0-9]
-          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[
+    ("backtrace", "panicked", "oomkill", "not ok", "undefined ", "curl: (", "*** "): r"""
+        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKill(?:ed|ing)?\b|not\ ok\ [0-9]
+          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[ | (?:make|\]):\ \*{3}[\ ]
+    """,
+    ("ora-", "sqlstate", "backoff", "errimage"): r"""
+        \b(?:ORA-[0-9]{5}|SQLSTATE|ErrImagePull)\b | (?:CrashLoop|ImagePull)BackOff\b
     """,
 }
 _TROUBLE = {signs: re.compile(f"(?mx){form}") for signs, form in _FORMS.items()}

@@ -73,6 +73,14 @@ TROUBLE = """
     connection refused|connection reset|no such file|command not found|segmentation fault
     core dumped
     out of memory|timed out|syntax error|assertion failed|unhandled|stack trace|StackTrace
+    OOMKill|OOMKilling|OOMKiller|ORA-01234|ORA-123456|ORA-1234|SQLSTATE|Sqlstate|ErrImagePull
+    ErrImagePullx|CrashLoopBackOff|ImagePullBackOff|BackOff|make: *** N|make[1]: *** N|*** N
+    [error] a|[err]|[Crit  ] a|[core:emerg] a|[Core:emerg]|[a:b:fail]|[failed]|[erred]|[error](a)
+    [severe]\n|[fatal|[alert>|<error>|<Panic>|<err]|<erred>|:01:02 err |:01:02,123 Error:
+    :01:02.123456789Z] fatal]|:01:02.1234567890 fatal |1:02 err |:01:02. err |:01:02Z  err
+    :01:02 failed |:01:02 errors |:01:02 err.|:1:02 err |x:01:02 CRIT |kern.err |local7.crit a
+    local8.crit |authpriv.alert |cron.emerg|xkern.err |kern.error |1 ERR |A ERR]|a ERR |:ERR:|> ERR]
+    [ERR: |-ERR |: ERR x|ERR a|] ERR a
 """
 FRAMES = """
     Traceback (most|Traceback|File "|File|Caused by:|Caused by|at a.b(|at a/b :|at é$<>(|at  (|at (
