@@ -43,6 +43,7 @@ mod select_documents;
 mod select_facts;
 mod select_fold;
 mod select_frames;
+mod select_headings;
 mod select_levels;
 mod select_names;
 mod select_paragraphs;

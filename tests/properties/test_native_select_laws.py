@@ -20,7 +20,7 @@ from tests.policies.compress.test_native_select import (
     listed,
     same,
 )
-from tests.policies.compress.test_native_select_split import BREAKS, HEADINGS, SHAPES, TITLES
+from tests.policies.compress.test_native_select_split import BREAKS, HEADINGS, LONE, SHAPES, TITLES
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 
@@ -28,7 +28,8 @@ SIGNS = st.text(
     "aAzZ019 _-.:,;/()[]<>'\"#%*=~|\\\t\r\n\x0b\x1c\x85\u2028éßØЯ日\u2019\u0301\u0130\xa0²\0",
     max_size=5,
 )
-LINES = st.sampled_from([*HEADINGS, *listed(FACTS), *listed(FRAMES), *listed(TROUBLE), *WORDY,
+LINES = st.sampled_from([*HEADINGS, *LONE, *listed(FACTS), *listed(FRAMES), *listed(TROUBLE),
+*WORDY,
 *TITLES,
                          *SHAPES, "```", "~~~", "  ```", "| a | b |", "gold " * 90, "[1] ",
                          "<document>",
