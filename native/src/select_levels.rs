@@ -30,6 +30,10 @@ pub fn is_said(rest: &str) -> bool {
 
 /// Whether it is a level in brackets, in a column, or behind a time.
 pub fn is_level(before: &str, rest: &str) -> bool {
+    let near = before.strip_suffix(' ').unwrap_or(before);
+    if near.ends_with(|sign: char| sign.is_ascii_lowercase()) {
+        return false; // as mostly in prose
+    }
     if rest.starts_with("ERR") && rest[3..].starts_with([' ', ':', '|', ']']) && is_column(before) {
         return true;
     }

@@ -65,9 +65,9 @@ pub fn find(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
     at
 }
 
-/// Where a sign of ASCII stands from there on.
-pub fn places(text: &str, from: usize, sign: u8) -> impl Iterator<Item = usize> + '_ {
-    let mut at = from;
+/// Where a sign of ASCII stands.
+pub fn places(text: &str, sign: u8) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0;
     std::iter::from_fn(move || {
         let found = at + find(&text.as_bytes()[at..], |byte| byte == sign);
         at = (found + 1).min(text.len());

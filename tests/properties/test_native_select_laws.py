@@ -68,12 +68,19 @@ def test_any_text_is_left_the_same(text, question, limits, pasted):
     same(text, question, *limits, pasted=pasted, fit=False)
 
 
-@given(st.lists(texts(), max_size=6), texts(), ASKED.map(" ".join), LIMITS, st.integers(0, 2))
-@settings(max_examples=300, deadline=None)
-def test_any_documents_are_left_the_same(parts, behind, question, limits, style):
-    label, end = (("Document [{}]", "\n"), ("[{}] ", "\n\n"), ("<document x={}>", "</document>\n"))[
-        style
+STYLES = st.sampled_from(
+    [
+        *(("Document [{}]", "\n"), ("[{}] ", "\n\n"), ("<document x={}>", "</document>\n")),
+        *(("<Doc x={}>", "</DOC>\n"), ("<source {}>", "</source>"), ("Document [{}]", "\r\n")),
+        *(("Passage {}:", "\n"), ("[Source {}]", "\n\n"), ("[doc{}]", "\r\n")),
     ]
+)
+
+
+@given(st.lists(texts(), max_size=6), texts(), ASKED.map(" ".join), LIMITS, STYLES)
+@settings(max_examples=500, deadline=None)
+def test_any_documents_are_left_the_same(parts, behind, question, limits, style):
+    label, end = style
     shown = [label.format(n) + part.replace("\n\n", "\n") + end for n, part in enumerate(parts, 1)]
     text = "".join(shown) + "\n\n" + behind
     same(text, question, *limits, pasted=True, fit=False)

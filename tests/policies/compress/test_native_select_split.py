@@ -171,6 +171,34 @@ SHAPES = [
     "<document>" * 9,
     f"<documents>{tagged(['a', 'gold', 'b'])}</documents>", "[" * 9, "\nDocument [",
     "\n\n[1]\n\n[2]",
+    *(tagged(["a", "gold", "b"]).replace("document", name) for name in (
+        "doc", "passage", "SOURCE", "Context", "search_result", "Document", "docs", "\u017fource")),
+    "<doc>a</DOC><Doc x>gold</doc><doc\n>b</doc>", "<doc>a</doc>", "<doc>a<doc>gold</doc></doc>",
+    "<doc><document>a</document><document>gold</document></doc>",
+    "<doc>a<document>b</document></doc><doc>c</doc>",
+    "<context><doc>a</doc><doc>gold</doc></context><context>b</context><context>c</context>",
+    "<doc>a</doc><doc>b</doc><source>gold</source><source>c</source>",
+    "<doc>a</doc><doc>b</doc><source>gold</source>",
+    "<doc>a</doc>x<doc>b</doc><source>gold</source><source>c</source><source>d</source>",
+    "<doc>a</doc><doc>gold</doc>\n\n[1] a\n\n[2] b", "<doc>a</doc><doc>gold</doc><doc>",
+    "<doc>a</doc><doc>b</doc><doc/>",
+    "<doc>a</doc><doc>gold</doc></doc>", "<documents><doc>a</doc><doc>gold</doc></documents>",
+    *(numbered([" a", "\ngold", " b", " c"], label, end) for end in ("\n", "\n\n", "\r\n",
+    "\r\n\r\n") for label in (
+        "Document {}:", "Passage {}:", "Source {}:", "[Document {}]", "[Source {}]", "[doc{}]",
+        "[Passage {}]",
+        "Document [{}]", "[{}]", "document {}:", "Doc {}:", "Source 0{}:", "[doc {}]",
+        "Passage {}", "Source {}\u0661:")),
+    "Source 1: a\nSource 3: b\nSource 2: gold", "Source 1: a\n\nx\n\nSource 2: gold",
+    "Source 1:\n\nSource 2: b",
+    "Source 1: a\nSource 2: b\n\nPassage 1: gold\nPassage 2: c",
+    "Source 1: a\nPassage 1: b\nPassage 2: c\nSource 2: gold",
+    "Source 1:\nSource 1: a\nSource 2: gold\nSource 3: b",
+    "Source 1: a\nDocument [1] b\nDocument [2] gold",
+    "Source 1234567: a\nSource 1: b\nSource 2: gold",
+    "Document [1] a\r\nDocument [2] b\r\n \r\nDocument [3] gold",
+    "Document [1]\r\nDocument [2] gold\r\nDocument [3] b", "[1] a\r\nb\n\r\n[2] gold\r\n\n[3] c",
+    "Source 1: a\n" * 3,
 ]  # fmt: skip
 
 
@@ -180,7 +208,7 @@ SHAPES = [
 )
 def test_shapes_of_documents(shape, before, after):
     text = f"{before}{shape}{after}"
-    fit = not {*"\u0661\u0e01"} & {*text}
+    fit = not {*"\u0661\u0e01\u017f"} & {*text}
     for pasted in (True, False):
         same(text, "gold", pasted=pasted, fit=fit)
         same(text, "is it gold?", 0.4, pasted=pasted, fit=fit)
@@ -221,8 +249,11 @@ def test_what_is_asked_is_the_end():
         "[error " * 70_000,
         "[error" + " " * 500_000, ":01:02." * 70_000, "[a_" * 160_000, "kern.err " * 50_000,
         "... " * 120_000,
+        "<doc>" * 100_000, "<doc>x</doc><source>" * 30_000, "Source 1: x\n" * 50_000,
+        "Source 1:\n" * 60_000, "Source " + "1" * 500_000, "[doc1]\n[doc2]" * 40_000,
+        "\nSource 1" * 60_000, "\r\n" * 200_000,
     ],
-    ids=range(44),
+    ids=range(52),
 )  # fmt: skip
 def test_texts_made_to_take_long(text):
     same(f"gold\n\n{text}\n\ntin\n\ngold", "gold a_b error 1.5", alone=False)
