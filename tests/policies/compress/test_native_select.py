@@ -87,6 +87,9 @@ FRAMES = """
     at a b|#0 a|#12  _|#1|# 1 a|#1 A|goroutine 1|goroutine a|E: |E   |E  |E1234 12:|F1234 12:
     G1234 12:
     E123 12:|✗|✘|\u00d7|✖|❌|✓|Failed|Failedx|Failed_|Killed|Killed.
+    ✕|✙|at async a.b(|at new A (|at async file:///a:1|at async (|at new (|at new new A(
+    at a [as b](|at a  [as b](|at async a[as b](|at [as b]|at news a(|... 1 more|... 12 more.
+    ... more|... 12  more|... 3 common frames omitted|.. 1 more|... 1 common frames
 """
 FACTS = """
     1|https://|:/|www.|xwww.|a@b|@b|a@ |-@-|a/b|a/.|a/~|~/|/usr|(/usr|a /|x"/y|a\\b|\\b|C:\\|a:\\|_a

@@ -182,6 +182,9 @@ SHAPES = [
     "<doc>a</doc>x<doc>b</doc><source>gold</source><source>c</source><source>d</source>",
     "<doc>a</doc><doc>gold</doc>\n\n[1] a\n\n[2] b", "<doc>a</doc><doc>gold</doc><doc>",
     "<doc>a</doc><doc>b</doc><doc/>",
+    "<document>a</document>\n\n[1] a\n\n[2] gold\n\n[3] b",
+    *(f"<{name}><doc>a</doc><doc>gold</doc></{name.upper()}>" for name in (
+        "docs", "passages", "sources", "context", "contexts", "search_results", "result")),
     "<doc>a</doc><doc>gold</doc></doc>", "<documents><doc>a</doc><doc>gold</doc></documents>",
     *(numbered([" a", "\ngold", " b", " c"], label, end) for end in ("\n", "\n\n", "\r\n",
     "\r\n\r\n") for label in (
