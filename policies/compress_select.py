@@ -22,8 +22,9 @@ from policies.compress.select_text import form
 
 VERSION = 6  # of what is chosen, all else being equal
 LARGEST = 500_000  # characters; longer texts are left alone
-# One of them is in the JSON of every text with delimited documents; longer is found faster.
-_DOCUMENTS = (b"<document", rb"\u003cdocument", b"Document [2]", rb"\n[2]")
+# One of them is in the JSON of every text with delimited documents; some write tags otherwise.
+_TAGS = (b"</", rb"<\/", rb"\u003c/", rb"\u003C/")
+_LABELS = (rb"\n[2]", b"Document [2]", b"Document 2", b"Passage 2", b"Source 2", b"[doc2]")
 
 
 @policy("compress.select")
@@ -84,7 +85,7 @@ class _Recipe:
 
     def signs(self, dialect: Dialect) -> tuple[bytes, ...]:
         found = signs(dialect, users=False)
-        return (*found, *_DOCUMENTS) if found else ()
+        return (*found, *_TAGS, *_LABELS) if found else ()
 
     def spots(self, dialect: Dialect, raw: bytes, earlier: Sequence[bytes]) -> list[Spot]:
         found = []

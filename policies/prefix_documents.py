@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
@@ -199,12 +200,15 @@ def _may_hold(call: Call) -> bool:
     return hit
 
 
-_REACH = 16  # bytes: more than what is searched for has
+_REACH = 24  # bytes: more than what is searched for has
+_TAG = re.compile(rb"/(?i:document|doc|passage|source|context|search_result)(?:>|\\u003[eE])")
+_ESCAPED = re.compile(rb"u002[fF](?i:document|doc|passage|source|context|search_result)")
+_LABELS = (b"[2]", b"Document 2", b"Passage 2", b"Source 2", b"[doc2]")
 
 
 def _looks(raw: bytes) -> bool:
-    """What no document lacks: JSON may write a slash in another way, brackets and words not."""
-    return b"[2]" in raw or b"/document" in raw or b"u002Fdocument" in raw
+    """What no document lacks: JSON may write slashes and brackets of tags in another way."""
+    return bool(any(each in raw for each in _LABELS) or _TAG.search(raw) or _ESCAPED.search(raw))
 
 
 def _texts(found: Turns, index: int) -> list[tuple[int, str]]:

@@ -3,8 +3,17 @@
 
 use crate::border::{run, Made, Text, Unfit};
 use crate::select_documents::documents;
-use crate::select_signs::{is_other, is_white};
+use crate::select_signs::{behind, is_other, is_white, places};
 
+const AROUND: [&str; 7] = [
+    "documents",
+    "docs",
+    "passages",
+    "sources",
+    "context",
+    "contexts",
+    "search_results",
+];
 const LONGEST: usize = 4_000; // characters, from its end
 
 /// See `select_question.asked`.
@@ -38,9 +47,21 @@ fn asked(text: &str) -> Made {
     Ok(Some(asked[start.map_or(0, |(at, _)| at)..].to_owned()))
 }
 
-/// Without the tag around all documents, if there is one.
+/// Without the tags around all documents, if there are any.
 fn untagged(text: &str) -> String {
-    text.replace("<documents>", "").replace("</documents>", "")
+    let mut found = String::with_capacity(text.len());
+    let mut from = 0;
+    for at in places(text, b'<') {
+        let rest = &text[at + 1..];
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let mut ends = AROUND.iter().filter_map(|name| behind(rest, name));
+        if let Some(end) = ends.find_map(|end| end.strip_prefix('>')) {
+            found.push_str(&text[from..at]);
+            from = text.len() - end.len();
+        }
+    }
+    found.push_str(&text[from..]);
+    found
 }
 
 /// Whether there is a letter or a digit in it.

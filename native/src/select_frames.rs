@@ -28,11 +28,12 @@ fn is_frame(line: &str) -> Result<bool, Unfit> {
         Some('a') => line.strip_prefix("at ").map_or(Ok(false), is_called),
         Some('f') => line.strip_prefix("from ").map_or(Ok(false), is_ruby),
         Some('/') => Ok(is_go(&line[1..])),
+        Some('.') => Ok(line.strip_prefix("... ").map_or(false, is_more)),
         Some('#') => Ok(is_numbered(&line.as_bytes()[1..])),
         Some('g') => Ok(line
             .strip_prefix("goroutine ")
             .map_or(false, starts_with_digit)),
-        Some('\u{2717}' | '\u{2718}' | '\u{d7}' | '\u{2716}' | '\u{274c}') => Ok(true),
+        Some('\u{2715}'..='\u{2718}' | '\u{d7}' | '\u{274c}') => Ok(true),
         _ => Ok(false),
     }
 }
@@ -85,7 +86,7 @@ fn numbers(rest: &str) -> Option<&str> {
     (end.len() < rest.len()).then_some(end)
 }
 
-/// `[\w$.<>/]+ ?[(:]`
+/// `[\w$.<>/]+ ?(?:[(:]|\[as )`
 fn is_call(rest: &str) -> Result<bool, Unfit> {
     let mut size = 0;
     for sign in rest.chars() {
@@ -95,7 +96,14 @@ fn is_call(rest: &str) -> Result<bool, Unfit> {
         size += sign.len_utf8();
     }
     let end = &rest[size..];
-    Ok(size > 0 && end.strip_prefix(' ').unwrap_or(end).starts_with(['(', ':']))
+    let end = end.strip_prefix(' ').unwrap_or(end);
+    Ok(size > 0 && (end.starts_with(['(', ':']) || end.starts_with("[as ")))
+}
+
+/// `[0-9]+ (?:more$|common frames omitted)`
+fn is_more(rest: &str) -> bool {
+    let end = rest.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    end.len() < rest.len() && (end == " more" || end.starts_with(" common frames omitted"))
 }
 
 /// `[0-9]+ +[0-9a-z_/{]`

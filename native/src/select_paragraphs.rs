@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use crate::log_stamps::head;
+use crate::select_headings::{alone, is_marked, ruled, title, Form};
 use crate::select_signs::is_white;
 use crate::select_split::Piece;
 
 const LONG: usize = 1_600; // characters of a paragraph, from which on it is taken apart
 const PIECE: usize = 800; // characters of such a part, at least
 const HEAD: usize = 200; // characters of a heading that count
-const INNER: usize = 100; // characters of a heading between its marks
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -26,12 +26,19 @@ pub type Block = (Range<usize>, Kind);
 /// All lines but blank ones.
 pub fn blocks(text: &str) -> Vec<Block> {
     let mut found: Vec<Block> = Vec::new();
-    let mut fence = "";
+    let lines: Vec<_> = lines(text).collect();
+    let (mut fence, mut ruling) = ("", 0);
     let mut last = Kind::Blank;
-    for line in lines(text) {
+    for (number, line) in lines.iter().enumerate() {
         let read = &text[line.clone()];
         let mark = mark(read);
-        let kind = if !fence.is_empty() || !mark.is_empty() {
+        if last == Kind::Blank && mark.is_empty() {
+            ruling = ruled(text, &lines[number..]);
+        }
+        let kind = if ruling > 0 {
+            ruling -= 1;
+            Kind::Heading
+        } else if !fence.is_empty() || !mark.is_empty() {
             if fence.is_empty() {
                 fence = mark;
             } else if fence == mark {
@@ -44,22 +51,54 @@ pub fn blocks(text: &str) -> Vec<Block> {
         match found.last_mut() {
             _ if kind == Kind::Blank => {}
             Some((block, _)) if kind == last => block.end = line.end,
-            _ => found.push((line, kind)),
+            _ => found.push((line.clone(), kind)),
         }
         last = kind;
     }
+    section(text, &mut found);
     found
+}
+
+/// Of a line without blanks at its end.
+fn kind(line: &str) -> Kind {
+    match line {
+        "" => Kind::Blank,
+        _ if is_marked(line) => Kind::Heading,
+        _ => Kind::Text,
+    }
+}
+
+/// Makes headings of lines that stand alone, in another form than their neighbours.
+fn section(text: &str, blocks: &mut [Block]) {
+    let form = |(block, kind): &Block| {
+        let whole = &text[block.clone()];
+        let one = || lines(whole).nth(1).is_none();
+        alone(whole).filter(|_| *kind == Kind::Text && one())
+    };
+    let forms: Vec<Option<Form>> = blocks.iter().map(form).collect();
+    let mut end = None;
+    for place in 0..blocks.len() {
+        let block = blocks[place].0.clone();
+        let next = blocks.get(place + 1).map(|(next, _)| next.start);
+        let before = place.checked_sub(1).and_then(|place| forms[place]);
+        let after = forms.get(place + 1).copied().flatten();
+        let apart = end != Some(block.start) && next != Some(block.end);
+        let own = forms[place];
+        if own.is_some() && apart && own != before && own != after {
+            blocks[place].1 = Kind::Heading;
+        }
+        end = Some(block.end);
+    }
 }
 
 /// The passages of these blocks.
 pub fn pieces<'a>(text: &'a str, blocks: &[Block]) -> Vec<Piece<'a>> {
     let mut found = Vec::with_capacity(blocks.len());
-    let mut title = "";
+    let mut said = "";
     for (block, kind) in blocks {
         let whole = &text[block.clone()];
         if *kind == Kind::Heading {
-            let marks = |sign| matches!(sign, '#' | '=' | '*' | '-' | ' ' | '\t' | '\n');
-            title = head(whole.trim_matches(marks), HEAD);
+            said = head(title(whole), HEAD);
         }
         let fixed = *kind != Kind::Text;
         let mut start = block.start;
@@ -71,7 +110,7 @@ pub fn pieces<'a>(text: &'a str, blocks: &[Block]) -> Vec<Piece<'a>> {
             found.push(Piece {
                 start,
                 end: start + size,
-                head: title,
+                head: said,
                 fixed,
             });
             start += size;
@@ -134,40 +173,6 @@ fn mark(line: &str) -> &'static str {
         .filter(|_| line.len() - rest.len() < 4)
         .copied()
         .unwrap_or("")
-}
-
-/// Of a line without blanks at its end.
-fn kind(line: &str) -> Kind {
-    let hashes = line.len() - line.trim_start_matches('#').len();
-    let mut behind = line[hashes..].chars();
-    if line.is_empty() {
-        Kind::Blank
-    } else if (1..=6).contains(&hashes)
-        && behind.next() == Some(' ')
-        && behind.next().map_or(false, |sign| !is_white(sign))
-        || enclosed(line).is_some()
-    {
-        Kind::Heading
-    } else {
-        Kind::Text
-    }
-}
-
-/// `(?:={2,6}|\*\*)[^*=\n]{1,100}(?:={2,6}|\*\*):?$`
-fn enclosed(line: &str) -> Option<()> {
-    let inner = marked(line, |line, sign| line.trim_start_matches(sign))?;
-    let ended = inner.strip_suffix(':').unwrap_or(inner);
-    let inner = marked(ended, |line, sign| line.trim_end_matches(sign))?;
-    let plain = !inner.is_empty() && !inner.contains(['*', '=']);
-    (plain && inner.chars().nth(INNER).is_none()).then_some(())
-}
-
-/// Without the mark at one end.
-fn marked(line: &str, trim: for<'a> fn(&'a str, char) -> &'a str) -> Option<&str> {
-    let inner = trim(trim(line, '='), '*');
-    let size = line.len() - inner.len();
-    let equal = line.len() - trim(line, '=').len();
-    (equal == size && (2..=6).contains(&size) || equal == 0 && size == 2).then_some(inner)
 }
 
 /// The sizes of the parts of a paragraph, of some lines each where it is very long.

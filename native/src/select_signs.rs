@@ -65,9 +65,9 @@ pub fn find(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
     at
 }
 
-/// Where a sign of ASCII stands from there on.
-pub fn places(text: &str, from: usize, sign: u8) -> impl Iterator<Item = usize> + '_ {
-    let mut at = from;
+/// Where a sign of ASCII stands.
+pub fn places(text: &str, sign: u8) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0;
     std::iter::from_fn(move || {
         let found = at + find(&text.as_bytes()[at..], |byte| byte == sign);
         at = (found + 1).min(text.len());
@@ -89,6 +89,11 @@ pub fn after<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
     } else {
         None
     }
+}
+
+/// Behind a word in whatever case.
+pub fn behind<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
+    says(rest.as_bytes(), word.as_bytes()).then(|| &rest[word.len()..])
 }
 
 /// Starts of words, told by two hashes of their first four letters in whatever case; few other

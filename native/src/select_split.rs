@@ -4,7 +4,7 @@
 use crate::border::{asked, Asker, Unfit};
 use crate::json_exact::{parse, Stop};
 use crate::select_documents::documents;
-use crate::select_paragraphs::{blocks, pieces, Kind};
+use crate::select_paragraphs::{blocks, pieces, Block, Kind};
 use crate::select_question::CODE;
 use crate::select_signs::is_white;
 use crate::select_titles::title;
@@ -39,8 +39,12 @@ pub fn split(text: &str, pasted: bool, ask: Asker) -> Result<Option<Split<'_>>, 
         }
     }
     let blocks = blocks(text);
-    let unfenced = blocks.iter().filter(|(_, kind)| *kind != Kind::Fence);
-    let plain: String = unfenced.map(|(block, _)| &text[block.clone()]).collect();
+    let unfenced = |(block, kind): &Block| match (kind, &text[block.clone()]) {
+        (Kind::Fence, _) => "",
+        (Kind::Heading, ruled) if ruled.contains("~~~") => "",
+        (_, part) => part,
+    };
+    let plain: String = blocks.iter().map(unfenced).collect();
     if is_code(&plain, ask)? {
         return Ok(None);
     }

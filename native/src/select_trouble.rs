@@ -2,8 +2,10 @@
 
 use crate::border::Unfit;
 use crate::select_frames::has_frame;
+use crate::select_levels::{is_facility, is_level, is_said};
 use crate::select_phrases::is_phrase;
-use crate::select_signs::{after, begins, ends, says, Starts};
+use crate::select_signs::{after, begins, behind, ends, Starts};
+use crate::select_status::{is_reason, served};
 
 #[rustfmt::skip]
 static STARTS: Starts = Starts::new(&[
@@ -13,7 +15,9 @@ static STARTS: Starts = Starts::new(&[
     *b"faul", *b"warn", *b"exit", *b"retu", *b"stat", *b"with", *b"err!", *b"errn", *b"err_",
     *b"enoe", *b"eacc", *b"eper", *b"econ", *b"etim", *b"leve", *b"http", *b"not ", *b"inte",
     *b"bad ", *b"forb", *b"unau", *b"serv", *b"gate", *b"too ", *b"back", *b"oomk", *b"unde",
-    *b"curl", *b"*** ", *b"rc =", *b"rc :",
+    *b"curl", *b"*** ", *b"ora-", *b"sqls", *b"erri",
+    *b"err ", *b"err]", *b"err:", *b"err|", *b"err>", *b".err", *b".cri", *b".ale", *b".eme",
+    *b"rc =", *b"rc :",
     *b"rc= ", *b"rc=-", *b"rc=0", *b"rc=1", *b"rc=2", *b"rc=3", *b"rc=4", *b"rc=5", *b"rc=6",
     *b"rc=7", *b"rc=8", *b"rc=9", *b": er", *b"pbac", *b"lbac", *b"cann", *b"unab", *b"inva",
     *b"oper", *b"brok", *b"addr", *b"no r", *b"unre", *b"dead",
@@ -26,18 +30,11 @@ const LOUD: [&str; 10] = [
 const NAMED: [&str; 5] = ["Error", "Exception", "Failure", "Fault", "Warning"];
 const SPOKEN: [&str; 6] = ["error", "fatal", "exception", "failure", "panic", "warning"];
 const CODED: [&str; 6] = ["returned", "return", "error", "status", "exit", "with"];
-const LEVELS: [&str; 6] = ["err", "fatal", "critical", "panic", "alert", "emerg"];
-const REASONS: [&str; 8] = [
-    "Not Found",
-    "Internal Server",
-    "Bad ",
-    "Forbidden",
-    "Unauthorized",
-    "Service Unavailable",
-    "Gateway Time",
-    "Too Many",
+#[rustfmt::skip]
+const WHOLE: [&str; 9] = [
+    "ENOENT", "EACCES", "EPERM", "ETIMEDOUT", "OOMKilled", "OOMKilling", "OOMKill", "SQLSTATE",
+    "ErrImagePull",
 ];
-const SYSTEM: [&str; 4] = ["ENOENT", "EACCES", "EPERM", "ETIMEDOUT"];
 const MARKS: [&str; 3] = ["undefined reference", "undefined symbol", "curl: ("];
 
 /// Whether a passage has an error, an exit code or a stack frame in it.
@@ -63,13 +60,15 @@ fn is_trouble(text: &str, at: usize) -> Result<bool, Unfit> {
     let found = is_phrase(bytes)
         || (first == b'e' && is_quoted(before, rest))
         || (first == b'f' && is_counted(before, rest)?)
+        || (first == b'*' && is_made(before, rest))
+        || (first == b'.' && is_facility(before, rest)?)
         || (any(b"bfginstu") && is_reason(before, rest)?)
         || (any(b"efw") && is_named(before, rest)?);
     let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     if found || before.as_bytes().last().map_or(false, inner) {
         return Ok(found);
     }
-    let word = (any(b"acefps") && is_loud(rest)?)
+    let word = (any(b"acefps") && (is_loud(rest)? || is_level(before, rest)))
         || (any(b"efpw") && is_spoken(rest))
         || (any(b"elrsw") && is_told(rest))
         || (any(b"bcehnopsu") && is_marked(rest)?);
@@ -108,22 +107,10 @@ fn is_counted(before: &str, rest: &str) -> Result<bool, Unfit> {
     after(rest, "failed").map_or(Ok(false), ends)
 }
 
-/// `\b[45][0-9]{2} (?:Not Found|…)` before and behind the blank.
-fn is_reason(before: &str, rest: &str) -> Result<bool, Unfit> {
-    if !before.ends_with(' ') || !REASONS.iter().any(|reason| after(rest, reason).is_some()) {
-        return Ok(false);
-    }
-    let bytes = before.as_bytes();
-    let at = match bytes.len().checked_sub(4) {
-        Some(at) if is_status(&bytes[at..]) => at,
-        _ => return Ok(false),
-    };
-    begins(&before[..at])
-}
-
-/// `[45][0-9]{2}`
-fn is_status(rest: &[u8]) -> bool {
-    rest.len() > 2 && matches!(rest[0], b'4' | b'5') && rest[1..3].iter().all(u8::is_ascii_digit)
+/// `(?:make|\]): \*{3} `, the start of which is before.
+fn is_made(before: &str, rest: &str) -> bool {
+    let made = before.ends_with("make: ") || before.ends_with("]: ");
+    made && after(rest, "*** ").is_some()
 }
 
 fn is_loud(rest: &str) -> Result<bool, Unfit> {
@@ -150,11 +137,6 @@ fn is_colon(rest: &str) -> bool {
     rest.strip_prefix(' ').unwrap_or(rest).starts_with(':')
 }
 
-/// Behind a word in whatever case.
-fn behind<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
-    says(rest.as_bytes(), word.as_bytes()).then(|| &rest[word.len()..])
-}
-
 /// A number behind `exit`, `code`, `rc` or `errno`, or a level.
 fn is_told(rest: &str) -> bool {
     is_exit(rest)
@@ -167,7 +149,7 @@ fn is_told(rest: &str) -> bool {
         })
         || behind(rest, "err!").is_some()
         || behind(rest, "errno ").map_or(false, is_number)
-        || behind(rest, "level").map_or(false, is_level)
+        || behind(rest, "level").map_or(false, is_said)
         || behind(rest, "returned ").map_or(false, is_result)
 }
 
@@ -205,17 +187,6 @@ fn is_number(rest: &str) -> bool {
     rest.starts_with(|sign: char| sign.is_ascii_digit())
 }
 
-/// `["']? ?[=:] ?["']?(?:err|…)`
-fn is_level(rest: &str) -> bool {
-    let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
-    let rest = rest.strip_prefix(' ').unwrap_or(rest);
-    rest.strip_prefix(['=', ':']).map_or(false, |rest| {
-        let rest = rest.strip_prefix(' ').unwrap_or(rest);
-        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
-        LEVELS.iter().any(|level| behind(rest, level).is_some())
-    })
-}
-
 /// `(?:-?[0-9]{1,3}$|(?:a )?non-?zero)`
 fn is_result(rest: &str) -> bool {
     let number = rest.strip_prefix('-').unwrap_or(rest);
@@ -232,16 +203,14 @@ fn is_marked(rest: &str) -> Result<bool, Unfit> {
     if MARKS.iter().any(|mark| after(rest, mark).is_some()) {
         return Ok(true);
     }
-    let end = SYSTEM
-        .iter()
-        .chain(&["OOMKilled"])
-        .find_map(|name| after(rest, name));
+    let end = WHOLE.iter().find_map(|name| after(rest, name));
     let end = end
         .or_else(|| behind(rest, "backtrace"))
         .or_else(|| behind(rest, "panicked at"))
         .or_else(|| lettered(rest.strip_prefix("ECONN")?))
         .or_else(|| served(rest))
-        .or_else(|| numbered(rest.strip_prefix("error ")?));
+        .or_else(|| numbered(rest.strip_prefix("error ")?))
+        .or_else(|| five(rest.strip_prefix("ORA-")?));
     if let Some(end) = end {
         return ends(end);
     }
@@ -269,23 +238,8 @@ fn numbered(rest: &str) -> Option<&str> {
     ((1..=4).contains(&sizes.0) && (2..=5).contains(&sizes.1)).then_some(end)
 }
 
-/// Behind `(?i:status["']?[ :=] ?[45][0-9]{2})|HTTP(?:/[0-9.]{1,3})? [45][0-9]{2}`
-fn served(rest: &str) -> Option<&str> {
-    let status = if let Some(rest) = behind(rest, "status") {
-        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
-        let rest = rest.strip_prefix([' ', ':', '='])?;
-        rest.strip_prefix(' ').unwrap_or(rest)
-    } else {
-        let rest = rest.strip_prefix("HTTP")?;
-        let version = rest.strip_prefix('/').map(|version| {
-            let end = version.trim_start_matches(|sign: char| sign.is_ascii_digit() || sign == '.');
-            (version.len() - end.len(), end)
-        });
-        match version {
-            Some((1..=3, end)) => end.strip_prefix(' ')?,
-            Some(_) => return None,
-            None => rest.strip_prefix(' ')?,
-        }
-    };
-    is_status(status.as_bytes()).then(|| &status[3..])
+/// Behind `[0-9]{5}`
+fn five(rest: &str) -> Option<&str> {
+    let size = rest.bytes().take(5).filter(u8::is_ascii_digit).count();
+    rest.get(size..).filter(|_| size == 5)
 }

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from policies.base.documents import Document, Style, documents
 from policies.compress.json_exact import minified
+from policies.compress.select_headings import alone, marked, ruled, title
 from policies.compress.text_protected import looks_like_code_or_diff
 
 STYLES: tuple[Style, ...] = ("xml", "numbered")
 _LONG = 1_600  # characters of a paragraph, from which on it is taken apart at the ends of lines
 _PIECE = 800  # characters of such a part, at least
 _HEAD = 200  # characters of a heading that count
-_HEADING = re.compile(r"#{1,6} \S|(?:={2,6}|\*\*)[^*=\n]{1,100}(?:={2,6}|\*\*):?$")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 # Each begins with a sign that is searched for.
 _TITLED = re.compile(
@@ -78,14 +78,13 @@ def paragraphs(text: str) -> Split | None:
     are taken apart at the ends of lines; a table stays whole.
     """
     blocks = list(_blocks(text))
-    plain = "".join(text[start:end] for start, end, kind in blocks if kind != "fence")
-    if looks_like_code_or_diff(plain):
+    if looks_like_code_or_diff("".join(_unfenced(text, blocks))):
         return None
     found: list[Piece] = []
     head = ""
     for start, end, kind in blocks:
         if kind == "heading":
-            head = text[start:end].strip("#=*- \t\n")[:_HEAD]
+            head = title(text[start:end])[:_HEAD]
         if kind == "text":
             found += [Piece(at, to, head) for at, to in _parts(text, start, end)]
         else:
@@ -96,20 +95,43 @@ def paragraphs(text: str) -> Split | None:
     return Split(found, "passages")
 
 
+def _unfenced(text: str, blocks: Sequence[tuple[int, int, str]]) -> Iterator[str]:
+    """What is not in fenced blocks, nor has a line that looks like a fence below a title."""
+    for start, end, kind in blocks:
+        part = text[start:end]
+        if kind == "text" or (kind == "heading" and "~~~" not in part):
+            yield part
+
+
 def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
     """`(start, end, kind)` of neighbouring lines of one kind: text, heading or fence."""
+    found = [(0, -1, "", "")]
     for kind, lines in groupby(_lines(text), lambda line: line[2]):
         if kind != "blank":
             placed = list(lines)
-            yield placed[0][0], placed[-1][1], kind
+            start, end = placed[0][0], placed[-1][1]
+            form = alone(text[start:end]) if kind == "text" else ""
+            found.append((start, end, kind, form))
+    found.append((len(text) + 1, 0, "", ""))
+    for before, (start, end, kind, form), after in zip(found, found[1:], found[2:], strict=False):
+        apart = before[1] < start and end < after[0]
+        lone = form and apart and form not in (before[3], after[3])
+        yield start, end, "heading" if lone else kind
 
 
 def _lines(text: str) -> Iterator[tuple[int, int, str]]:
-    at = 0
+    lines = text.splitlines(keepends=True)
+    at = ruling = 0
     fence = ""
-    for line in text.splitlines(keepends=True):
+    kind = "blank"
+    for number, line in enumerate(lines):
         mark = _FENCE.match(line)
-        if fence or mark:
+        if kind == "blank" and not mark:
+            ruling = ruled(lines, number)
+        if ruling:
+            kind = "heading"
+            ruling -= 1
+        elif fence or mark:
             kind = "fence"
             if mark and not fence:
                 fence = mark[1]
@@ -118,7 +140,7 @@ def _lines(text: str) -> Iterator[tuple[int, int, str]]:
         elif not line.strip():
             kind = "blank"
         else:
-            kind = "heading" if _HEADING.match(line.rstrip()) else "text"
+            kind = "heading" if marked(line) else "text"
         yield at, at + len(line), kind
         at += len(line)
 

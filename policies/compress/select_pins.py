@@ -10,10 +10,11 @@ import re
 from policies.compress.text_prefilter import prefilter
 
 _FRAMES = r"""[\ \t>]*(?:
-        Traceback\ \(most|File\ "|Caused\ by:|at\ (?:(?:async|new)\ )?[\w$.<>/]+\ ?[(:]
+        Traceback\ \(most|File\ "|Caused\ by:|at\ (?:(?:async|new)\ )?[\w$.<>/]+\ ?(?:[(:]|\[as\ )
       | \#[0-9]+\ +[0-9a-z_/{] | from\ [^\s:]+:[0-9]+:in\b | /[^\s:]*\.go:[0-9]+\ \+0x
-      | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}: | [\u2717\u2718\u00d7\u2716\u274c]
-      | Failed\b | Killed$ | Aborted$
+      | \.{3}\ [0-9]+\ (?:more$|common\ frames\ omitted)
+      | goroutine\ [0-9] | E:\ | E\ {3} | [EF][0-9]{4}\ [0-9]{2}:
+      | [\u2715\u2717\u2718\u00d7\u2716\u274c] | Failed\b | Killed$ | Aborted$
     )"""
 _FRAME = re.compile(rf"(?mx)\n{_FRAMES}")  # of a text with a line feed in front
 # Trouble in whatever case it stands.
@@ -27,6 +28,7 @@ _PHRASES = (
     *("address already in use", "too many open files", "no route to host", "unreachable"),
     "deadline exceeded",
 )
+_LEVELS = "err(?:or)?|fatal|crit(?:ical)?|severe|panic|alert|emerg|fail(?:ed)?"
 # Trouble of a certain form, and the words, one of which is in it, in lower case.
 _FORMS = {
     ("error", "fatal", "critical", "severe", "panic", "fail", "alert", "emerg"): r"""
@@ -39,6 +41,14 @@ _FORMS = {
       | \berror(?:\[|\ [A-Z]{1,4}[0-9]{2,5}\b)
     """,
     ("failed",): r"[0-9]\ failed\b",
+    # Levels in brackets, but not links; behind a time; of a facility; in a column.
+    ("err", "fatal", "crit", "severe", "panic", "alert", "emerg", "fail"): rf"""
+        (?:^|[\ \t\]|>:])\[(?:[a-z_]*:)?(?i:{_LEVELS})\ *\](?:[^(]|$)
+      | (?:^|[\ \t])<(?i:{_LEVELS})>
+      | :[0-9]{{2}}:[0-9]{{2}}(?:[.,][0-9]{{1,9}})?Z?\]?\ (?i:{_LEVELS})[\ :\]]
+      | \b(?:kern|daemon|authpriv|cron|syslog|local[0-7])\.(?:err|crit|alert|emerg)[\ ]
+      | (?:[0-9A-Z]\ |[\[\]|:>]\ ?)ERR[\ :|\]]
+    """,
     ("exit",): r"\b(?i:exit(?:ed)?(?:\ with)?(?:\ (?:code|status))?\ ?[:=]?\ ?-?[0-9])",
     ("code",): r"""
         \b(?i:(?:return(?:ed)?|error|status|exit|with)[\ _]?code["']?\ ?[:=]?\ ?-?[0-9])
@@ -62,9 +72,12 @@ _FORMS = {
         \b[45][0-9]{2}\ (?:Not\ Found|Internal\ Server|Bad\ |Forbidden|Unauthorized
           |Service\ Unavailable|Gateway\ Time|Too\ Many)
     """,
-    ("backtrace", "panicked", "oomkilled", "not ok", "undefined ", "curl: (", "*** ["): r"""
-        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKilled\b|not\ ok\ [0-9]
-          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[
+    ("backtrace", "panicked", "oomkill", "not ok", "undefined ", "curl: (", "*** "): r"""
+        \b(?:(?i:backtrace\b|panicked\ at\b)|OOMKill(?:ed|ing)?\b|not\ ok\ [0-9]
+          |undefined\ (?:reference|symbol)|curl:\ \() | \*\*\*\ \[ | (?:make|\]):\ \*{3}[\ ]
+    """,
+    ("ora-", "sqlstate", "errimage"): r"""
+        \b(?:ORA-[0-9]{5}|SQLSTATE|ErrImagePull)\b
     """,
 }
 _TROUBLE = {signs: re.compile(f"(?mx){form}") for signs, form in _FORMS.items()}

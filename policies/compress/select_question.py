@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ from policies.compress.freeze_places import spots
 from policies.compress.select_passages import Split, delimited
 
 _LONGEST = 4_000  # characters of what a user says, from its end
+_AROUND = re.compile(r"</?(?ai:documents|docs|passages|sources|contexts?|search_results)>")
 _USER = b'"user"'
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -85,5 +87,5 @@ def around(text: str, documents: Split) -> str:
 
 
 def _untagged(text: str) -> str:
-    """Without the tag around all documents, if there is one."""
-    return text.replace("<documents>", "").replace("</documents>", "")
+    """Without the tags around all documents, if there are any."""
+    return _AROUND.sub("", text)

@@ -142,6 +142,20 @@ async def test_retrieved_documents_are_chosen_and_the_users_own_words_stay(selec
         "Document [{n}](Title: {t}) {p}\n",
         "[{n}] {t}\n{p}\n\n",
         "<document>\n{t}\n{p}\n</document>\n",
+        "<Doc>\n{t}\n{p}\n</Doc>\n",
+        "<passage id='{n}'>{p}</passage>",
+        "<SOURCE>{p}</SOURCE>\n",
+        "<context>{p}</context>\n\n",
+        "<search_result>{p}</search_result>\n",
+        "Document {n}: {t}\n{p}\n\n",
+        "Passage {n}: {p}\n",
+        "Source {n}:\n{p}\n\n",
+        "[Document {n}] {p}\n",
+        "[Passage {n}]\n{p}\n\n",
+        "[Source {n}] {p}\n",
+        "[doc{n}] {p}\n",
+        "Document [{n}] {p}\r\n",
+        "[{n}] {t}\r\n{p}\r\n\r\n",
     ],
 )
 async def test_documents_are_found_however_they_are_delimited(select, form):
@@ -152,10 +166,13 @@ async def test_documents_are_found_however_they_are_delimited(select, form):
     assert "documents left out]" in contents(step)[0]
 
 
-async def test_documents_are_found_in_json_as_go_writes_it(select):
-    docs = "".join(f"<document>\n{page}\n</document>\n" for page in PAGE.split("\n\n"))
+@pytest.mark.parametrize(
+    ("sign", "written"), [("<", "\\u003c"), ("<", "\\u003C"), ("/", "\\/"), (">", "\\u003e")]
+)
+async def test_documents_are_found_in_json_as_others_write_it(select, sign, written):
+    docs = "".join(f"<doc>\n{page}\n</doc>\n" for page in PAGE.split("\n\n"))
     raw = json.dumps({"model": "m", "messages": [question(f"{docs}\nWhat of peat?")]})
-    raw = raw.replace("<", "\\u003c").replace(">", "\\u003e")
+    raw = raw.replace(sign, written)
     step = await sent(select(), call(body=Body(raw.encode())))
     assert "documents left out]" in contents(step)[0]
 

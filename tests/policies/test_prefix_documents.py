@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from backends import call
@@ -8,7 +9,7 @@ from policies.base.plan import Outcome
 from policies.base.ports import Entry, View
 from policies.base.step import Edit, Skip
 from policies.base.terms import Terms
-from policies.prefix_documents import StableDocuments
+from policies.prefix_documents import StableDocuments, _looks
 
 TERMS = Terms(rule="openai_steps", read=0.1)
 
@@ -150,6 +151,9 @@ async def test_numbered_passages_keep_their_labels(label):
         "<document>a</document>\n<document>b",
         "[1] a\n\n[3] b",
         "[2] a\n\n[1] b",
+        "<source>a</source> and <source>b</source>",
+        "<source>a</source>",
+        "Source 1: a\nSource 3: b",
         "[1] a\n\nno\n\n[2] b",
         "see [1] and [2]",
         "[1] only",
@@ -240,3 +244,43 @@ async def test_nothing_is_reordered_where_that_does_not_pay(terms, before, size)
     for number, names in enumerate((("a", "b", "c"), ("c", "a", "b"), ("b", "a", "c"))):
         lead = f"Question {number}: " if before is None else before
         assert isinstance(await room.send(lead + xml(*names, size=size)), Skip)
+
+
+@pytest.mark.parametrize(
+    ("label", "end"),
+    [
+        ("<search_result>", "</search_result>\n"),
+        ("<DOC>", "</DOC>"),
+        ("Passage {}:", "\n"),
+        ("[Source {}]", "\n\n"),
+        ("[doc{}]", "\n"),
+        ("Document [{}]", "\r\n"),
+        ("[{}]", "\r\n\r\n"),
+    ],
+)
+async def test_documents_of_all_forms_are_not_sent_twice(label, end):
+    def block(*names):
+        each = (f"{label.format(n)} {it * 500}{end}" for n, it in enumerate(names, 1))
+        return "q\n" + "".join(each) + "\nWhich?"
+
+    room = Room()
+    first, second = block("a", "b"), block("c", "b")
+    await room.send(first)
+    text = texts(await room.send(first, "yes", second))[2]
+    head, _, last = text.partition("[Given in full earlier in this conversation")
+    assert second.startswith(head)
+    assert head.endswith(label.format(2))
+    assert last.rpartition("]")[2].lstrip() == second[second.rindex("b") + 1 :].lstrip()
+
+
+async def test_elements_of_any_name_take_the_order_in_which_they_came():
+    room = Room()
+    await room.send(xml("a", "b", "c").replace("document", "Search_Result"))
+    (text,) = texts(await room.send(xml("c", "d", "a").replace("document", "Search_Result")))
+    assert re.findall('id="(.)"', text) == ["a", "c", "d"]
+
+
+@pytest.mark.parametrize("written", ["\\u002fdoc>", "\\u002FDOC>", "/doc\\u003e", "\\/doc>"])
+def test_tags_are_seen_however_json_writes_them(written):
+    assert _looks(f'"<doc>a<{written}"'.encode())
+    assert not _looks(b'"a doc/docs <b>a</b> Document 1 [1]"')

@@ -20,7 +20,7 @@ from tests.policies.compress.test_native_select import (
     listed,
     same,
 )
-from tests.policies.compress.test_native_select_split import BREAKS, HEADINGS, SHAPES, TITLES
+from tests.policies.compress.test_native_select_split import BREAKS, HEADINGS, LONE, SHAPES, TITLES
 
 pytestmark = pytest.mark.skipif(not native.built, reason="built without Rust")
 
@@ -28,7 +28,8 @@ SIGNS = st.text(
     "aAzZ019 _-.:,;/()[]<>'\"#%*=~|\\\t\r\n\x0b\x1c\x85\u2028éßØЯ日\u2019\u0301\u0130\xa0²\0",
     max_size=5,
 )
-LINES = st.sampled_from([*HEADINGS, *listed(FACTS), *listed(FRAMES), *listed(TROUBLE), *WORDY,
+LINES = st.sampled_from([*HEADINGS, *LONE, *listed(FACTS), *listed(FRAMES), *listed(TROUBLE),
+*WORDY,
 *TITLES,
                          *SHAPES, "```", "~~~", "  ```", "| a | b |", "gold " * 90, "[1] ",
                          "<document>",
@@ -67,12 +68,19 @@ def test_any_text_is_left_the_same(text, question, limits, pasted):
     same(text, question, *limits, pasted=pasted, fit=False)
 
 
-@given(st.lists(texts(), max_size=6), texts(), ASKED.map(" ".join), LIMITS, st.integers(0, 2))
-@settings(max_examples=300, deadline=None)
-def test_any_documents_are_left_the_same(parts, behind, question, limits, style):
-    label, end = (("Document [{}]", "\n"), ("[{}] ", "\n\n"), ("<document x={}>", "</document>\n"))[
-        style
+STYLES = st.sampled_from(
+    [
+        *(("Document [{}]", "\n"), ("[{}] ", "\n\n"), ("<document x={}>", "</document>\n")),
+        *(("<Doc x={}>", "</DOC>\n"), ("<source {}>", "</source>"), ("Document [{}]", "\r\n")),
+        *(("Passage {}:", "\n"), ("[Source {}]", "\n\n"), ("[doc{}]", "\r\n")),
     ]
+)
+
+
+@given(st.lists(texts(), max_size=6), texts(), ASKED.map(" ".join), LIMITS, STYLES)
+@settings(max_examples=500, deadline=None)
+def test_any_documents_are_left_the_same(parts, behind, question, limits, style):
+    label, end = style
     shown = [label.format(n) + part.replace("\n\n", "\n") + end for n, part in enumerate(parts, 1)]
     text = "".join(shown) + "\n\n" + behind
     same(text, question, *limits, pasted=True, fit=False)

@@ -78,6 +78,14 @@ TROUBLE = """
     Invalid argument|operation not permitted|no space left|broken pipe|address already in use
     too many open files|no route to host|unreachable|deadline exceeded|1 failed|0 failed,|1 Failed
     1  failed|one failed
+    OOMKill|OOMKilling|OOMKiller|ORA-01234|ORA-123456|ORA-1234|SQLSTATE|Sqlstate|ErrImagePull
+    ErrImagePullx|CrashLoopBackOff|ImagePullBackOff|BackOff|make: *** N|make[1]: *** N|*** N
+    [error] a|[err]|[Crit  ] a|[core:emerg] a|[Core:emerg]|[a:b:fail]|[failed]|[erred]|[error](a)
+    [severe]\n|[fatal|[alert>|<error>|<Panic>|<err]|<erred>|:01:02 err |:01:02,123 Error:
+    :01:02.123456789Z] fatal]|:01:02.1234567890 fatal |1:02 err |:01:02. err |:01:02Z  err
+    :01:02 failed |:01:02 errors |:01:02 err.|:1:02 err |x:01:02 CRIT |kern.err |local7.crit a
+    local8.crit |authpriv.alert |cron.emerg|xkern.err |kern.error |1 ERR |A ERR]|a ERR |:ERR:|> ERR]
+    [ERR: |-ERR |: ERR x|ERR a|] ERR a
 """
 FRAMES = """
     Traceback (most|Traceback|File "|File|Caused by:|Caused by|at a.b(|at a/b :|at é$<>(|at  (|at (
@@ -88,6 +96,9 @@ FRAMES = """
     at async  a(|at news a(|at new a b|from a:1:in|from /a/b.rb:12:in `x'|from :1:in|from a:in
     from a:1:inx|from a:1: in|from a b:1:in|from é:1:in|/a.go:1 +0x|/.go:12 +0xf|a.go:1 +0x
     /a.go: +0x|/a.go:1 0x|/a b.go:1 +0x|/a:b.go:1 +0x|/é.go:1 +0x1
+    ✕|✙|at async a.b(|at new A (|at async file:///a:1|at async (|at new (|at new new A(
+    at a [as b](|at a  [as b](|at async a[as b](|at [as b]|at news a(|... 1 more|... 12 more.
+    ... more|... 12  more|... 3 common frames omitted|.. 1 more|... 1 common frames
 """
 FACTS = """
     1|https://|:/|www.|xwww.|a@b|@b|a@ |-@-|a/b|a/.|a/~|~/|/usr|(/usr|a /|x"/y|a\\b|\\b|C:\\|a:\\|_a

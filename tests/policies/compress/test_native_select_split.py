@@ -21,6 +21,19 @@ HEADINGS = [
     "=a=",
     "**a**", "**a**:", "***a**", "**a***", "==a**", "**a=b**", "==" + "a" * 100 + "==",
     "==" + "é" * 101 + "==", "====", "**a**::", " # a", "# a \u2003", "==a==\x1f", "**a:**",
+    "Gold\n===", "Gold\n==", "Gold\r\n---\r\n", "Gold\n=-=", "Gold.\n===", "Gold; so\n---",
+    "- Gold\n---",
+    "| Gold |\n---", "===\n===", "a" * 100 + "\n---", "é" * 101 + "\n---", "So\nGold\n===",
+    "Go\n~~~",
+    "Gold\n~~~~", "Golden\n~~~~", "ÉÉÉÉ\n^^^^", "ÉÉÉÉÉ\n^^^^", "====\n Gold\n====",
+    "===\nGold\n====",
+    "===\nGold\n===", "~~~~\nGold\n~~~~", "----\n- so\n----", "^^^^\n\n^^^^", "===\n===\n===",
+    "Gold\n---\nTin\n---",
+    "<h1>Gold</h1>", "\t<H2 id='x'>Gold <b>a</b></h3> ", "<h7>Gold</h7>", "<h1x>Gold</h1>",
+    "<h1>Gold", "<h1></h1>",
+    "<h1>" + "é" * 300 + "</h1>", "<h1>" + "a" * 301 + "</h1>", "x <h1>Gold</h1>",
+    "<h1 Gold</h1>", "<h1>a</h1>\n<h2>b</h2>",
+    "```\n---", "---\ntitle: Gold\n---",
 ]  # fmt: skip
 
 
@@ -37,8 +50,32 @@ def test_long_headings():
 def test_headings(heading):
     text = page(f"{heading}\nSoup of gold", "More soup", f"x\n\n{heading}\n{heading}", "Tin soup")
     for question in ("gold", "soup a"):
-        same(text, question, tokens=1, alone="\u2003" not in text)
-        same(text, question, alone="\u2003" not in text)
+        same(text, question, tokens=1, alone=False)
+        same(text, question, alone=False)
+
+
+LONE = [
+    "1. Gold", "1. gold", "1 Gold", "1.1 Gold", "1.1.  Gold", "10.20.30.40.50 Gold",
+    "1.1.1.1.1.1 Gold", "123. Gold", "1.123 Gold",
+    "1. Ünder", "1. So:", "1. So?", "1. So.", "1.Gold", "1.. Gold", "1. " + "G" * 97,
+    "1. " + "G" * 98, "1. A\nB", "1. A\x0bB",
+    "THE GOLD", "GOLD", "GOL", "G O L D", "THE gOLD", "ÜBER 1 & (2)", "GOLD:", "GOLD.",
+    "GOLD, SO", "GOLD\u2003", "1/2 GOLD'S", "ΓΟΛΔΓ",
+    "  GOLD", "-GOLD-", "A" * 100, "A" * 101, "\u00d7\u00d7\u00d7\u00de",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LONE)
+def test_lines_that_stand_alone(line):
+    """Under a heading of another form, of the same, of none; with and without blank lines."""
+    for other in ("soup of gold", "2. Soup", "TIN SOUP", "# Soup"):
+        for ends in (("\n\n", "\n\n"), ("\n", "\n\n"), ("\n\n", "\n"), ("\n \n", "\r\n\r\n")):
+            text = page("x", other + ends[0] + line + ends[1] + other, "Soup of tin", "soup")
+            for question in ("gold", "soup a"):
+                same(text, question, tokens=1, alone=line.isascii())
+                same(text, question, alone=line.isascii())
+    for text in (f"{line}\n\nsoup\n\ngold\n\ntin", f"gold\n\nsoup\n\ntin\n\n{line}"):
+        same(text, "gold", tokens=1, alone=line.isascii())
 
 
 BREAKS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029",
@@ -134,6 +171,37 @@ SHAPES = [
     "<document>" * 9,
     f"<documents>{tagged(['a', 'gold', 'b'])}</documents>", "[" * 9, "\nDocument [",
     "\n\n[1]\n\n[2]",
+    *(tagged(["a", "gold", "b"]).replace("document", name) for name in (
+        "doc", "passage", "SOURCE", "Context", "search_result", "Document", "docs", "\u017fource")),
+    "<doc>a</DOC><Doc x>gold</doc><doc\n>b</doc>", "<doc>a</doc>", "<doc>a<doc>gold</doc></doc>",
+    "<doc><document>a</document><document>gold</document></doc>",
+    "<doc>a<document>b</document></doc><doc>c</doc>",
+    "<context><doc>a</doc><doc>gold</doc></context><context>b</context><context>c</context>",
+    "<doc>a</doc><doc>b</doc><source>gold</source><source>c</source>",
+    "<doc>a</doc><doc>b</doc><source>gold</source>",
+    "<doc>a</doc>x<doc>b</doc><source>gold</source><source>c</source><source>d</source>",
+    "<doc>a</doc><doc>gold</doc>\n\n[1] a\n\n[2] b", "<doc>a</doc><doc>gold</doc><doc>",
+    "<doc>a</doc><doc>b</doc><doc/>",
+    "<document>a</document>\n\n[1] a\n\n[2] gold\n\n[3] b",
+    *(f"<{name}><doc>a</doc><doc>gold</doc></{name.upper()}>" for name in (
+        "docs", "passages", "sources", "context", "contexts", "search_results", "result")),
+    "<doc>a</doc><doc>gold</doc></doc>", "<documents><doc>a</doc><doc>gold</doc></documents>",
+    *(numbered([" a", "\ngold", " b", " c"], label, end) for end in ("\n", "\n\n", "\r\n",
+    "\r\n\r\n") for label in (
+        "Document {}:", "Passage {}:", "Source {}:", "[Document {}]", "[Source {}]", "[doc{}]",
+        "[Passage {}]",
+        "Document [{}]", "[{}]", "document {}:", "Doc {}:", "Source 0{}:", "[doc {}]",
+        "Passage {}", "Source {}\u0661:")),
+    "Source 1: a\nSource 3: b\nSource 2: gold", "Source 1: a\n\nx\n\nSource 2: gold",
+    "Source 1:\n\nSource 2: b",
+    "Source 1: a\nSource 2: b\n\nPassage 1: gold\nPassage 2: c",
+    "Source 1: a\nPassage 1: b\nPassage 2: c\nSource 2: gold",
+    "Source 1:\nSource 1: a\nSource 2: gold\nSource 3: b",
+    "Source 1: a\nDocument [1] b\nDocument [2] gold",
+    "Source 1234567: a\nSource 1: b\nSource 2: gold",
+    "Document [1] a\r\nDocument [2] b\r\n \r\nDocument [3] gold",
+    "Document [1]\r\nDocument [2] gold\r\nDocument [3] b", "[1] a\r\nb\n\r\n[2] gold\r\n\n[3] c",
+    "Source 1: a\n" * 3,
 ]  # fmt: skip
 
 
@@ -143,7 +211,7 @@ SHAPES = [
 )
 def test_shapes_of_documents(shape, before, after):
     text = f"{before}{shape}{after}"
-    fit = not {*"\u0661\u0e01"} & {*text}
+    fit = not {*"\u0661\u0e01\u017f"} & {*text}
     for pasted in (True, False):
         same(text, "gold", pasted=pasted, fit=fit)
         same(text, "is it gold?", 0.4, pasted=pasted, fit=fit)
@@ -178,9 +246,17 @@ def test_what_is_asked_is_the_end():
         "```\n" * 100_000,
         "*" * 500_000, "=" * 500_000, "# a\n" * 100_000, "aB" * 250_000,
         "ECONN" * 100_000, f"# {'gold ' * 40_000}" + "\n\ngold" * 50_000, "returned " * 50_000,
-        "\n[" * 400_000, "\n[1]\n" * 100_000, "\r" * 800_000,
+        "\n[" * 400_000, "\n[1]\n" * 100_000, "\r" * 800_000, "a\n===\n\n" * 70_000,
+        "=" * 400_000 + "\n" + "=" * 400_000,
+        "<h1>" * 120_000, "1. A\n\n" * 80_000, "ABCD\n\n" * 80_000, "1." * 250_000,
+        "[error " * 70_000,
+        "[error" + " " * 500_000, ":01:02." * 70_000, "[a_" * 160_000, "kern.err " * 50_000,
+        "... " * 120_000,
+        "<doc>" * 100_000, "<doc>x</doc><source>" * 30_000, "Source 1: x\n" * 50_000,
+        "Source 1:\n" * 60_000, "Source " + "1" * 500_000, "[doc1]\n[doc2]" * 40_000,
+        "\nSource 1" * 60_000, "\r\n" * 200_000,
     ],
-    ids=range(32),
+    ids=range(52),
 )  # fmt: skip
 def test_texts_made_to_take_long(text):
     same(f"gold\n\n{text}\n\ntin\n\ngold", "gold a_b error 1.5", alone=False)

@@ -24,7 +24,10 @@ SAID = """ERROR FAILED EMERG Fault: Exception: warnings: ERR! Err! stacktrace ST
     Timeout Too Many non-zero Killed Aborted failed 7 is denied smashing assertion ` loopbackoff
     ImagePullBackOff cannot open shared allocate memory resolve host unable to connect invalid
     argument operation permitted no space left broken pipe address already in use open files route
-    to network unreachable deadline exceeded : error"""
+    to network unreachable deadline exceeded : error
+    Timeout Too Many non-zero Killed [err] <fatal> [core:crit] [severe ] :01:02 emerg kern.err A
+    |ERR| ORA-01234 SQLSTATE OOMKill OOMKilling ErrImagePull CrashLoopBackOff ImagePullBackOff make:
+    *** alert fail"""
 PARTS = SAID.split()
 PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
 
@@ -107,6 +110,37 @@ PARTS = [*PARTS, *(f"{part} " for part in PARTS), " ", ":", "="]
         "connect: No route to host",
         "connect: Network is unreachable",
         "rpc: context deadline exceeded",
+        "    at async run (/app/x.js:1:2)",
+        "    at new Pool (/app/pool.js:7:9)",
+        "    at Object.get [as name] (/app/x.js:1:2)",
+        "    at async file:///app/x.mjs:1:2",
+        "    at async Promise.all (index 0)",
+        "\t... 12 more",
+        "    ... 7 common frames omitted",
+        "  ✕ adds (3 ms)",
+        "2024/01/01 00:00:00 [error] 12#0: *1 open() failed",
+        "[Mon Jan 01 00:00:00 2024] [proxy:error] [pid 1] refused",
+        "2024-01-01 [error    ] no file [app]",
+        "[app][crit] disk",
+        "<error>no such order</error>",
+        "2024-01-01 00:00:00,123 error disk full",
+        "2024-01-01T00:00:00.123456Z emerg disk full",
+        "[2024-01-01 00:00:00] fail disk full",
+        "Jan  1 00:00:00 2024 daemon.err sshd[7]: no route",
+        "[00:00:00 ERR] no route",
+        "3:04PM ERR no route",
+        "app | ERR | no route",
+        "ORA-00942: table or view",
+        "SQLSTATE[42S02]: base table",
+        "web-1  0/1  CrashLoopBackOff  7",
+        "web-1  0/1  ImagePullBackOff  0",
+        "web-1  0/1  ErrImagePull  0",
+        "Warning  OOMKilling  3m",
+        "make[1]: *** No rule to make target 'x'",
+        "panic: runtime error: index out of range",
+        "x.c:12:3: error: expected ';'",
+        "x.c:1:10: fatal error: x.h",
+        "make: *** [Makefile:2: all] Error 1",
     ],
 )
 def test_errors_exit_codes_and_stack_frames_are_trouble(text):
@@ -125,6 +159,13 @@ def test_errors_exit_codes_and_stack_frames_are_trouble(text):
         "Aborted attempts are not told of.",
         "from here: 12 miles",
         "#1 Best of the year",
+        "To err is human, and [Error](https://x.example/error) says why.",
+        "See `Vec<Error>` and errors[err] of the table | error | text |.",
+        "The Estonian broadcaster (ERR) told it; ERR is its name, the ERR news.",
+        "At 10:30 panic broke out; ratio 1:20 error rates.",
+        "At new heights of fame, they met\nat new York.",
+        "...and 12 more\n... 12 more results",
+        "The user.err field, a back-off, an aurora-12 of five.",
     ],
 )
 def test_prose_about_failure_is_no_trouble(text):
