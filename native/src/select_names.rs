@@ -18,7 +18,7 @@ impl Names {
     /// As Python tells them, which is asked unless all words are plain.
     pub fn of(question: &str, ask: Asker) -> Result<Self, Unfit> {
         let apart = |sign: char| sign.is_ascii_whitespace() || APART.contains(sign);
-        let told = if question.is_ascii() && question.split(apart).all(is_plain) {
+        let told = if question.split(apart).all(is_plain) {
             String::new()
         } else {
             asked(ask, NAMES, question)?

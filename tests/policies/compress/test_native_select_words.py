@@ -37,6 +37,16 @@ def test_stop_words_have_no_length(word):
             assert places([f"gold {other}", "gold", "soup"], "gold") == [1]
 
 
+@pytest.mark.parametrize(
+    "name", ["7abc", "aB", "a1", "a_b", "a.bc", "a-7", "12", "é_1", "$7a", "aé7"]
+)
+@pytest.mark.parametrize("edge", ["", ".", "?", ":", "(", "'", "\n", "\x0b", "\x1c"])
+def test_what_the_question_names_stays(name, edge):
+    texts = ["gold gold", f"soup of {name}", "leeks"]
+    assert places(texts, f"gold {edge}{name}{edge}") == [0, 1]
+    assert places(texts, "gold") == [0]
+
+
 LEFT = ["ς", "gςold", "ςgold mine", "鬼身", "मgold", "a\0ςb", "ς\tgold\tmine", "½ς", "ς'ς"]
 
 
