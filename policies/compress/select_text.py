@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from policies.base.ports import Count
 from policies.compress import native
@@ -55,15 +54,13 @@ def _answers(
     text: str, question: str, count: Count, counted: list[str]
 ) -> Sequence[Callable[[str], str]]:
     """What Rust asks for, in the order of its numbers. "" is no. `counted`: the last that was."""
-
-    @cache
-    def wanted() -> re.Pattern[str] | None:
-        found = names(question)
-        return found if found is not None and found.search(text) else None
+    wanted: list[re.Pattern[str] | None] = []
 
     def is_named(passage: str) -> str:
-        found = wanted()
-        return "yes" if found is not None and found.search(passage) else ""
+        if not wanted:  # a text that has none of them is searched once
+            found = names(question)
+            wanted.append(found if found is not None and found.search(text) else None)
+        return "yes" if wanted[0] is not None and wanted[0].search(passage) else ""
 
     def size(short: str) -> str:
         counted[0] = short
