@@ -590,23 +590,24 @@ async def test_a_form_that_cannot_be_made_now_is_late_in_this_conversation(lossl
     assert isinstance(await sent(lossless(), shelf, one), Skip)
 
 
-async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
-    policy, shelf, slow = lossless(), Shelf(), Slow()
-    one = chat(result(table("a")))
+async def cut_off(policy, shelf, one):
+    """A plan that the engine does not wait for."""
+    slow = Slow()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
             await policy.plan(one, View(shelf, 0.0, counter=slow))
     slow.go.set()
+
+
+async def test_who_is_cancelled_sends_the_original_from_then_on(lossless):
+    policy, shelf, one = lossless(), Shelf(), chat(result(table("a")))
+    await cut_off(policy, shelf, one)
     assert isinstance(await sent(policy, shelf, one), Skip)
 
 
 async def test_what_a_cancelled_plan_was_late_for_is_stored_on_second_thoughts(lossless):
-    policy, shelf, slow = lossless(), Shelf(), Slow()
-    one = chat(result(table("a")))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.02):
-            await policy.plan(one, View(shelf, 0.0, counter=slow))
-    slow.go.set()
+    policy, shelf, one = lossless(), Shelf(), chat(result(table("a")))
+    await cut_off(policy, shelf, one)
     await policy.doubt(one)
     for worker in (policy, lossless()):
         assert isinstance(await sent(worker, shelf, one), Skip)
